@@ -1,0 +1,82 @@
+import type { RequestError } from '../errors.js';
+import type { Key, VersionedRecord } from '../types.js';
+
+/**
+ * Node-to-node messages. They are sent at most once, unordered and possibly twice (ports/bus.ts), so that every handler
+ * is idempotent and every reply names the request it answers.
+ */
+
+/**
+ * Names one request of one life of a node: incarnation × 2^32 + sequence number, so that an answer to a request from
+ * before a restart never meets a later request.
+ */
+export type RequestNumber = number;
+
+export type Quorum = 'sloppy' | 'strict';
+export type OnConflict = 'refuse' | 'sibling';
+
+/** A GET as a client states it. `minReads` defaults to the majority of the effective N. */
+export interface GetRequest {
+  readonly key: Key;
+  readonly minReads?: number;
+  readonly quorum: Quorum;
+}
+
+/** A PUT as a client states it; an empty value deletes. `fromVersion` `""`: the client knows of nothing. */
+export interface PutRequest {
+  readonly key: Key;
+  readonly value: Uint8Array;
+  readonly fromVersion: string;
+  readonly minWrites?: number;
+  readonly quorum: Quorum;
+  readonly onConflict: OnConflict;
+  readonly requestId?: string;
+}
+
+/** What a replica says of a key. `incomplete` counts for nothing (R3): it may lack acknowledged writes. */
+export type ReadAnswer =
+  | { readonly status: 'found'; readonly record: VersionedRecord }
+  | { readonly status: 'missing' }
+  | { readonly status: 'incomplete' }
+  | { readonly status: 'refused' };
+
+/** What a replica says of a write: `stored` means durable (I1). */
+export type WriteAnswer = 'stored' | 'refused';
+
+export type GetOutcome =
+  | {
+      readonly ok: true;
+      /** `""` where nothing was ever stored. */
+      readonly version: string;
+      /** Live values; empty where nothing is stored or all is deleted. */
+      readonly values: readonly Uint8Array[];
+    }
+  | RequestError;
+
+export type PutOutcome =
+  | {
+      readonly ok: true;
+      /** null where other siblings remain: a version must not cover what its client has not seen (I3). */
+      readonly version: string | null;
+      readonly siblings: number;
+    }
+  | RequestError;
+
+export type Message =
+  | { readonly type: 'read'; readonly request: RequestNumber; readonly key: Key }
+  | { readonly type: 'readReply'; readonly request: RequestNumber; readonly answer: ReadAnswer }
+  | {
+      readonly type: 'write';
+      readonly request: RequestNumber;
+      readonly key: Key;
+      readonly record: VersionedRecord;
+    }
+  | { readonly type: 'writeReply'; readonly request: RequestNumber; readonly answer: WriteAnswer }
+  | { readonly type: 'forward'; readonly request: RequestNumber; readonly put: PutRequest }
+  | { readonly type: 'forwardReply'; readonly request: RequestNumber; readonly answer: ForwardAnswer }
+  | { readonly type: 'ping'; readonly request: RequestNumber }
+  | { readonly type: 'pong'; readonly request: RequestNumber };
+
+/** `declined`: nothing was done and another primary may be asked (R6). */
+export type ForwardAnswer =
+  { readonly status: 'done'; readonly outcome: PutOutcome } | { readonly status: 'declined' };

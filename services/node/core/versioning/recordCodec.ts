@@ -1,0 +1,115 @@
+import { ByteReader, ByteWriter, DecodeError } from '../protocol/bytes.js';
+import type { Actor, Clock, ClockEntry, Dot, RequestMark, Sibling, VersionedRecord } from '../types.js';
+import { LIMITS } from '../types.js';
+import { compareDots } from './clock.js';
+
+/**
+ * Binary form of clocks and records, the same on the bus, on disk and inside version strings. Decoding checks what the
+ * algebra relies on: order, uniqueness and that the clock covers every dot.
+ */
+
+const ACTOR_CHARS_MAX = 32;
+const COUNT_MAX = 100_000;
+
+/** Upper bound of {@link encodeRecord}'s length for a record as large as a merge of bounded records may become. */
+export const ENCODED_RECORD_BYTES_MAX = 8 * LIMITS.recordBytesMax;
+
+export function writeClock(out: ByteWriter, clock: Clock): void {
+  out.varint(clock.length);
+  for (const entry of clock) {
+    writeDot(out, entry);
+    out.varint(entry.timestamp);
+  }
+}
+
+export function readClock(input: ByteReader): Clock {
+  const entries: ClockEntry[] = [];
+  for (let left = readCount(input); left > 0; left--) {
+    const dot = readDot(input);
+    const previous = entries.at(-1);
+    if (previous && previous.actor >= dot.actor) throw new DecodeError('clock entries are out of order');
+    entries.push({ actor: dot.actor, counter: dot.counter, timestamp: input.varint() });
+  }
+  return entries;
+}
+
+export function writeRecord(out: ByteWriter, record: VersionedRecord): void {
+  writeClock(out, record.clock);
+  out.varint(record.siblings.length);
+  for (const sibling of record.siblings) {
+    writeDot(out, sibling.dot);
+    out.blob(sibling.value);
+  }
+  out.varint(record.marks.length);
+  for (const mark of record.marks) {
+    out.text(mark.requestId);
+    writeDot(out, mark.dot);
+    out.varint(mark.timestamp);
+  }
+}
+
+/** Values share memory with the input. */
+export function readRecord(input: ByteReader): VersionedRecord {
+  const clock = readClock(input);
+  const siblings = readSiblings(input, clock);
+  const marks = readMarks(input);
+  return { clock, siblings, marks };
+}
+
+export function encodeRecord(record: VersionedRecord): Uint8Array {
+  const out = new ByteWriter(128 + valueBytes(record));
+  writeRecord(out, record);
+  return out.bytes();
+}
+
+export function decodeRecord(bytes: Uint8Array): VersionedRecord {
+  const input = new ByteReader(bytes);
+  const record = readRecord(input);
+  input.end();
+  return record;
+}
+
+function valueBytes(record: VersionedRecord): number {
+  return record.siblings.reduce((sum, sibling) => sum + sibling.value.length, 0);
+}
+
+function readSiblings(input: ByteReader, clock: Clock): Sibling[] {
+  const siblings: Sibling[] = [];
+  for (let left = readCount(input); left > 0; left--) {
+    const dot = readDot(input);
+    const previous = siblings.at(-1);
+    if (previous && compareDots(previous.dot, dot) >= 0) throw new DecodeError('siblings are out of order');
+    const covering = clock.find((entry) => entry.actor === dot.actor);
+    if (!covering || covering.counter < dot.counter) throw new DecodeError('a sibling is beyond the clock');
+    siblings.push({ dot, value: input.blob(ENCODED_RECORD_BYTES_MAX) });
+  }
+  return siblings;
+}
+
+function readMarks(input: ByteReader): RequestMark[] {
+  const marks: RequestMark[] = [];
+  const count = readCount(input);
+  if (count > LIMITS.requestMarksMax) throw new DecodeError('too many request marks');
+  for (let left = count; left > 0; left--) {
+    const requestId = input.text(4 * LIMITS.requestIdCharsMax);
+    marks.push({ requestId, dot: readDot(input), timestamp: input.varint() });
+  }
+  return marks;
+}
+
+function writeDot(out: ByteWriter, dot: Dot): void {
+  out.latin1(dot.actor).varint(dot.counter);
+}
+
+function readDot(input: ByteReader): Dot {
+  const actor = input.latin1(ACTOR_CHARS_MAX) as Actor;
+  const counter = input.varint();
+  if (actor === '' || counter < 1) throw new DecodeError('a dot is empty');
+  return { actor, counter };
+}
+
+function readCount(input: ByteReader): number {
+  const count = input.varint();
+  if (count > COUNT_MAX || count > input.remaining) throw new DecodeError('a count is too large');
+  return count;
+}

@@ -1,0 +1,46 @@
+import type { ReadResult } from '../core/protocol/events.js';
+import type { Actor, Key, VersionedRecord } from '../core/types.js';
+
+/** What a data directory knows about itself when it is opened. */
+export interface StorageIdentity {
+  /** Made when the database was created; never reused (I4). */
+  readonly actor: Actor;
+  /** Highest counter in any synced batch (R2). */
+  readonly counter: number;
+  /** Number of the last synced batch; grows by one a batch over the life of the directory (R2). */
+  readonly sequence: number;
+  /** Grows by one each time the directory is opened. */
+  readonly incarnation: number;
+  /** Whether this replica holds everything acknowledged for its partitions (R3). */
+  readonly complete: boolean;
+}
+
+export interface StoredWrite {
+  readonly key: Key;
+  readonly record: VersionedRecord;
+  readonly counter: number;
+}
+
+export interface StorageStats {
+  readonly sequence: number;
+  /** Records quarantined because their checksum failed, since the directory was made. */
+  readonly damaged: number;
+  readonly pendingWrites: number;
+}
+
+/**
+ * Durable records of one node. Reads see only what is durable. Writes travel in synced batches, one at a time; a write
+ * replaces the record (merging is the core's work). Two writes of a key take effect in the order of the calls.
+ */
+export interface Storage {
+  readonly identity: StorageIdentity;
+  /** Calls `done` exactly once, possibly before returning. Never throws: an I/O error is `failed`. */
+  read(key: Key, done: (result: ReadResult) => void): void;
+  /** Calls `done` exactly once, after the batch with this write is fsynced, or with the error that stopped it. */
+  write(write: StoredWrite, done: (error?: Error) => void): void;
+  /** All sound records in order of (partition, position, key), as of the call; damaged ones are left out. */
+  scan(): AsyncIterable<{ readonly key: Key; readonly record: VersionedRecord }>;
+  stats(): StorageStats;
+  /** Finishes the writes already accepted, refuses new ones, closes. Idempotent. */
+  close(): Promise<void>;
+}
