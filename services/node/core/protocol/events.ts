@@ -15,7 +15,12 @@ export type ReadResult =
 export type LoadPurpose =
   | { readonly for: 'cell'; readonly key: Key }
   | { readonly for: 'localRead'; readonly request: RequestNumber }
-  | { readonly for: 'replicaRead'; readonly from: NodeId; readonly request: RequestNumber };
+  | {
+      readonly for: 'replicaRead';
+      readonly from: NodeId;
+      readonly request: RequestNumber;
+      readonly deadlineMs: number;
+    };
 
 /** Names one store effect; grows by one for each. */
 export type StoreId = number;
@@ -57,7 +62,7 @@ export type Fact =
   | 'forwarded'
   | 'replicaMissed'
   | 'damagedRead'
-  | 'lateReply';
+  | 'counterLost';
 
 /** Everything a node can want done, in the order given. `send` of a record never precedes its `stored` (R1). */
 export type Effect =

@@ -40,8 +40,8 @@ export type ReadAnswer =
   | { readonly status: 'incomplete' }
   | { readonly status: 'refused' };
 
-/** What a replica says of a write: `stored` means durable (I1). */
-export type WriteAnswer = 'stored' | 'refused';
+/** What a replica says of a write: `stored` means durable (I1); an incomplete replica keeps it, but it counts for nothing. */
+export type WriteAnswer = 'stored' | 'incomplete' | 'refused';
 
 export type GetOutcome =
   | {

@@ -75,12 +75,17 @@ function valueBytes(record: VersionedRecord): number {
 
 function readSiblings(input: ByteReader, clock: Clock): Sibling[] {
   const siblings: Sibling[] = [];
+  let at = 0;
   for (let left = readCount(input); left > 0; left--) {
     const dot = readDot(input);
     const previous = siblings.at(-1);
     if (previous && compareDots(previous.dot, dot) >= 0) throw new DecodeError('siblings are out of order');
-    const covering = clock.find((entry) => entry.actor === dot.actor);
-    if (!covering || covering.counter < dot.counter) throw new DecodeError('a sibling is beyond the clock');
+    // Both are sorted by actor: one pass, so that a hostile record costs no more than its length.
+    while ((clock[at]?.actor ?? dot.actor) < dot.actor) at++;
+    const covering = clock[at];
+    if (covering?.actor !== dot.actor || covering.counter < dot.counter) {
+      throw new DecodeError('a sibling is beyond the clock');
+    }
     siblings.push({ dot, value: input.blob(ENCODED_RECORD_BYTES_MAX) });
   }
   return siblings;

@@ -1,0 +1,63 @@
+/** What every entry of a table of requests says of itself. */
+export interface Timed {
+  readonly deadlineMs: number;
+  readonly bytes: number;
+}
+
+/** How much work a node takes on at a time, over all its tables of live requests (I14). */
+export class Budget {
+  readonly #requestsMax: number;
+  readonly #bytesMax: number;
+  requests = 0;
+  bytes = 0;
+
+  constructor(limits: { readonly requestsMax: number; readonly bytesMax: number }) {
+    this.#requestsMax = limits.requestsMax;
+    this.#bytesMax = limits.bytesMax;
+  }
+
+  hasRoom(bytes: number): boolean {
+    return this.requests < this.#requestsMax && this.bytes + bytes <= this.#bytesMax;
+  }
+}
+
+/**
+ * Requests by number, each with a deadline: {@link LiveTable.expired} finds those past it, so that no state outlives its
+ * request (I11).
+ */
+export class LiveTable<T extends Timed> {
+  readonly #entries = new Map<number, T>();
+  readonly #budget: Budget;
+
+  constructor(budget: Budget) {
+    this.#budget = budget;
+  }
+
+  get(request: number): T | undefined {
+    return this.#entries.get(request);
+  }
+
+  /** `request` must be new. */
+  add(request: number, entry: T): void {
+    this.#entries.set(request, entry);
+    this.#budget.requests += 1;
+    this.#budget.bytes += entry.bytes;
+  }
+
+  delete(request: number): void {
+    const entry = this.#entries.get(request);
+    if (!entry) return;
+    this.#entries.delete(request);
+    this.#budget.requests -= 1;
+    this.#budget.bytes -= entry.bytes;
+  }
+
+  /** Requests whose deadline has come, oldest first. */
+  expired(nowMs: number): readonly number[] {
+    const due: number[] = [];
+    for (const [request, entry] of this.#entries) {
+      if (entry.deadlineMs <= nowMs) due.push(request);
+    }
+    return due;
+  }
+}

@@ -1,0 +1,178 @@
+import { requestError } from '../errors.js';
+import type { Ticket } from '../protocol/events.js';
+import type { ForwardAnswer, PutOutcome, PutRequest, RequestNumber } from '../protocol/messages.js';
+import type { Outbox } from '../protocol/outbox.js';
+import type { Clock, ClockEntry, Dot, NodeId, VersionedRecord } from '../types.js';
+import { LIMITS } from '../types.js';
+import { encodeVersion, type VersionSeal } from '../versioning/version.js';
+import { Budget, LiveTable } from './liveTable.js';
+import { type PutEvent, type PutState, type PutStep, startPut, stepPut } from './putMachine.js';
+import { coversOnly, resolveWrite } from './resolve.js';
+
+/** Who is to be told how a PUT ended. */
+export type Origin =
+  | { readonly for: 'client'; readonly ticket: Ticket }
+  | { readonly for: 'peer'; readonly node: NodeId; readonly request: RequestNumber };
+
+/** What live PUTs ask of the rest of the node, beside what goes into the outbox. */
+export interface PutPort {
+  /** The dot of a new write: this actor, the next counter (I4), and the wall clock. */
+  nextEntry(): ClockEntry;
+  /** Tells whoever asked; a declined PUT can be passed on. */
+  answer(put: CoordinatedPut, answer: ForwardAnswer): void;
+}
+
+/** A PUT that this node may coordinate, checked and its version decoded. */
+export interface CoordinatedPut {
+  readonly origin: Origin;
+  readonly put: PutRequest;
+  readonly context: Clock;
+  readonly wanted: number;
+  readonly deadlineMs: number;
+}
+
+interface LivePut extends CoordinatedPut {
+  readonly bytes: number;
+  state: PutState;
+  written: { readonly record: VersionedRecord; readonly dot: Dot } | undefined;
+}
+
+/** All that is kept once the client has its answer, outside the budget of live requests (R5). */
+interface Settling {
+  readonly deadlineMs: number;
+  readonly bytes: 0;
+  state: PutState;
+}
+
+/** What a live PUT costs: its value, twice while it is resolved, and the rest. */
+export function putBytes(put: PutRequest): number {
+  return 1024 + 2 * put.value.length;
+}
+
+/** The PUTs that this node coordinates: feeds each one's machine and carries out what it decides. */
+export class Puts {
+  readonly #live: LiveTable<LivePut>;
+  readonly #settling: LiveTable<Settling>;
+  readonly #settlingBudget: Budget;
+  readonly #seal: VersionSeal;
+  readonly #outbox: Outbox;
+  readonly #port: PutPort;
+
+  constructor(options: {
+    readonly budget: Budget;
+    readonly settlingMax: number;
+    readonly seal: VersionSeal;
+    readonly outbox: Outbox;
+    readonly port: PutPort;
+  }) {
+    this.#live = new LiveTable(options.budget);
+    this.#settlingBudget = new Budget({ requestsMax: options.settlingMax, bytesMax: Infinity });
+    this.#settling = new LiveTable(this.#settlingBudget);
+    this.#seal = options.seal;
+    this.#outbox = options.outbox;
+    this.#port = options.port;
+  }
+
+  get settling(): number {
+    return this.#settlingBudget.requests;
+  }
+
+  /** The caller then has {@link Puts.resolve} called with the newest record here. */
+  open(number: RequestNumber, put: CoordinatedPut, self: NodeId, others: readonly NodeId[]): void {
+    const state = startPut(put.wanted, self, others);
+    this.#live.add(number, { ...put, state, bytes: putBytes(put.put), written: undefined });
+  }
+
+  /**
+   * Judges the live write `number` against the newest record here. Returns the record to keep, `undefined` where nothing
+   * is to be written: the write is refused, or its deadline has passed and it must have no effect.
+   */
+  resolve(number: RequestNumber, record: VersionedRecord): VersionedRecord | undefined {
+    const live = this.#live.get(number);
+    if (!live) return undefined;
+    const { put, context } = live;
+    const resolution = resolveWrite(record, { ...put, context }, () => this.#port.nextEntry());
+    switch (resolution.type) {
+      case 'stale': {
+        this.#outbox.observe('staleWriteRefused');
+        const version = encodeVersion(this.#seal, put.key, record.clock);
+        this.on(number, { type: 'refused', error: requestError('stale_version', { version }) });
+        return undefined;
+      }
+      case 'refused':
+        if (resolution.error.code === 'too_many_siblings') this.#outbox.observe('siblingsRefused');
+        this.on(number, { type: 'refused', error: resolution.error });
+        return undefined;
+      case 'repeat':
+      case 'minted':
+        if (resolution.type === 'repeat') this.#outbox.observe('repeatRecognised');
+        if (resolution.record.siblings.length >= LIMITS.siblingsWarn) this.#outbox.observe('siblingsMany');
+        live.written = { record: resolution.record, dot: resolution.dot };
+        this.on(number, { type: 'resolved', record: resolution.record });
+        return resolution.record;
+    }
+  }
+
+  /** Late and repeated events find no request, or a machine that ignores them. */
+  on(number: RequestNumber, event: PutEvent): void {
+    const live = this.#live.get(number);
+    if (live) this.#advance(number, live, stepPut(live.state, event));
+    else this.#settle(number, event);
+  }
+
+  expire(nowMs: number): void {
+    for (const number of this.#live.expired(nowMs)) this.on(number, { type: 'deadline' });
+    for (const number of this.#settling.expired(nowMs)) this.on(number, { type: 'deadline' });
+  }
+
+  #advance(number: RequestNumber, live: LivePut, step: PutStep): void {
+    live.state = step.state;
+    if (step.send) this.#replicate(number, live, step.send);
+    if (!step.result) return;
+    this.#live.delete(number);
+    this.#port.answer(live, this.#answer(live, step.result));
+    this.#observeMissed(step);
+    if (step.state.phase === 'settling') this.#keep(number, step.state, live.deadlineMs);
+  }
+
+  #replicate(number: RequestNumber, live: LivePut, send: NonNullable<PutStep['send']>): void {
+    const message = { type: 'write', request: number, key: live.put.key, record: send.record } as const;
+    for (const to of send.to) this.#outbox.send(to, message, live.deadlineMs);
+  }
+
+  #keep(number: RequestNumber, state: Extract<PutState, { phase: 'settling' }>, deadlineMs: number): void {
+    if (this.#settlingBudget.hasRoom(0)) this.#settling.add(number, { deadlineMs, bytes: 0, state });
+    else for (const _ of state.missing) this.#outbox.observe('replicaMissed');
+  }
+
+  #settle(number: RequestNumber, event: PutEvent): void {
+    const settling = this.#settling.get(number);
+    if (!settling) return;
+    const step = stepPut(settling.state, event);
+    settling.state = step.state;
+    this.#observeMissed(step);
+    if (step.state.phase === 'done') this.#settling.delete(number);
+  }
+
+  #observeMissed(step: PutStep): void {
+    for (let left = step.missed ?? 0; left > 0; left--) this.#outbox.observe('replicaMissed');
+  }
+
+  #answer(live: LivePut, result: NonNullable<PutStep['result']>): ForwardAnswer {
+    switch (result.status) {
+      case 'declined':
+        return { status: 'declined' };
+      case 'failed':
+        return { status: 'done', outcome: result.error };
+      case 'written':
+        return { status: 'done', outcome: this.#written(live) };
+    }
+  }
+
+  #written({ put, written }: LivePut): PutOutcome {
+    if (!written) return requestError('internal');
+    const { record, dot } = written;
+    const version = coversOnly(record, dot) ? encodeVersion(this.#seal, put.key, record.clock) : null;
+    return { ok: true, version, siblings: record.siblings.length };
+  }
+}

@@ -1,0 +1,50 @@
+import type { NodeId } from '../types.js';
+
+/**
+ * Quorum arithmetic. A tally is an immutable count of who was asked and what came back; it answers: enough? still
+ * possible? A node counts once, however often it answers: only a pending node can be counted (I1, I7).
+ */
+export interface Tally {
+  readonly wanted: number;
+  readonly pending: readonly NodeId[];
+  readonly counted: number;
+  /** Who will not answer, or whose answer counts for nothing. */
+  readonly out: readonly NodeId[];
+}
+
+export type Verdict = 'enough' | 'open' | 'impossible';
+
+export function startTally(wanted: number, asked: readonly NodeId[]): Tally {
+  return { wanted, pending: asked, counted: 0, out: [] };
+}
+
+/** `node` answered, and its answer counts. */
+export function countIn(tally: Tally, node: NodeId): Tally {
+  if (!tally.pending.includes(node)) return tally;
+  return { ...tally, pending: without(tally.pending, node), counted: tally.counted + 1 };
+}
+
+/** `node` will not answer, or its answer counts for nothing. */
+export function countOut(tally: Tally, node: NodeId): Tally {
+  if (!tally.pending.includes(node)) return tally;
+  return { ...tally, pending: without(tally.pending, node), out: [...tally.out, node] };
+}
+
+export function verdict(tally: Tally): Verdict {
+  if (tally.counted >= tally.wanted) return 'enough';
+  return tally.counted + tally.pending.length >= tally.wanted ? 'open' : 'impossible';
+}
+
+export function majority(replicas: number): number {
+  return Math.floor(replicas / 2) + 1;
+}
+
+/** The quorum a request means; `undefined` where it asks for none or for more replicas than there are. */
+export function effectiveQuorum(requested: number | undefined, replicas: number): number | undefined {
+  if (requested === undefined) return majority(replicas);
+  return Number.isInteger(requested) && requested >= 1 && requested <= replicas ? requested : undefined;
+}
+
+function without(nodes: readonly NodeId[], node: NodeId): readonly NodeId[] {
+  return nodes.filter((other) => other !== node);
+}

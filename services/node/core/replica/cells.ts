@@ -1,0 +1,184 @@
+import type { ReadResult, StoreId } from '../protocol/events.js';
+import type { RequestNumber } from '../protocol/messages.js';
+import type { Key, NodeId, VersionedRecord } from '../types.js';
+import { EMPTY_RECORD, mergeRecords, recordBytes } from '../versioning/record.js';
+
+/**
+ * The keys that are being written, one cell each. A cell loads the record once, then resolves every write to the key in
+ * order against the newest record in memory, whether or not that is durable yet; each write is answered only when a
+ * batch that contains it is durable (R1). Every write is a merge, so that nothing on disk is ever overwritten unseen.
+ * A cell lives as long as a load or a store of its key is on its way.
+ */
+
+/** Who waits for a write to become durable. */
+export type Waiter =
+  | { readonly for: 'coordinator'; readonly request: RequestNumber }
+  | {
+      readonly for: 'peer';
+      readonly node: NodeId;
+      readonly request: RequestNumber;
+      readonly deadlineMs: number;
+    };
+
+/** How a cell reaches the rest of the node. */
+export interface CellPort {
+  load(key: Key): void;
+  /** Orders a store and returns its name. */
+  store(key: Key, record: VersionedRecord): StoreId;
+  /** The coordinator's judgement of its write against `record`: the record to keep, or `undefined` to leave it be. */
+  resolve(request: RequestNumber, record: VersionedRecord): VersionedRecord | undefined;
+  /** The record is damaged or could not be loaded: no write may be minted on it (R2). */
+  unsound(request: RequestNumber): void;
+  settled(waiter: Waiter, durable: boolean): void;
+}
+
+type Operation =
+  | { readonly type: 'merge'; readonly record: VersionedRecord; readonly waiter: Waiter }
+  | { readonly type: 'mint'; readonly request: RequestNumber };
+
+interface Cell {
+  status: 'loading' | 'sound' | 'damaged';
+  /** Newest in memory. */
+  record: VersionedRecord | undefined;
+  readonly queue: Operation[];
+  /** By store on its way, oldest first. */
+  readonly waiters: Map<StoreId, Waiter[]>;
+  newestStore: StoreId | undefined;
+  bytes: number;
+}
+
+export class Cells {
+  readonly #cells = new Map<Key, Cell>();
+  readonly #port: CellPort;
+  readonly #bytesMax: number;
+  #bytes = 0;
+
+  constructor(port: CellPort, bytesMax: number) {
+    this.#port = port;
+    this.#bytesMax = bytesMax;
+  }
+
+  get size(): number {
+    return this.#cells.size;
+  }
+
+  /** Merges a finished record into what is held; over the bound it is refused at once. */
+  merge(key: Key, record: VersionedRecord, waiter: Waiter): void {
+    const bytes = recordBytes(record);
+    if (this.#bytes + bytes > this.#bytesMax) {
+      this.#port.settled(waiter, false);
+      return;
+    }
+    this.#submit(key, { type: 'merge', record, waiter }, bytes);
+  }
+
+  /** Has the coordinator's write `request` resolved against the newest record. */
+  mint(key: Key, request: RequestNumber): void {
+    this.#submit(key, { type: 'mint', request }, 0);
+  }
+
+  onLoaded(key: Key, result: ReadResult): void {
+    const cell = this.#cells.get(key);
+    if (cell?.status !== 'loading') return;
+    if (result.status === 'failed') {
+      this.#abandon(key, cell);
+      return;
+    }
+    cell.status = result.status === 'damaged' ? 'damaged' : 'sound';
+    cell.record = result.status === 'missing' ? undefined : result.record;
+    for (const operation of cell.queue.splice(0)) this.#apply(key, cell, operation);
+    this.#dropIfIdle(key, cell);
+  }
+
+  onStored(key: Key, store: StoreId): void {
+    const cell = this.#cells.get(key);
+    const waiters = cell?.waiters.get(store);
+    if (!cell || !waiters) return;
+    cell.waiters.delete(store);
+    for (const waiter of waiters) this.#port.settled(waiter, true);
+    this.#dropIfIdle(key, cell);
+  }
+
+  /** Later stores of the key were built on this one, so that their waiters cannot be answered either. */
+  onStoreFailed(key: Key, store: StoreId): void {
+    const cell = this.#cells.get(key);
+    if (cell?.waiters.has(store)) this.#abandon(key, cell);
+  }
+
+  #submit(key: Key, operation: Operation, bytes: number): void {
+    const cell = this.#cells.get(key) ?? this.#open(key);
+    cell.bytes += bytes;
+    this.#bytes += bytes;
+    if (cell.status === 'loading') cell.queue.push(operation);
+    else this.#apply(key, cell, operation);
+    this.#dropIfIdle(key, cell);
+  }
+
+  #open(key: Key): Cell {
+    const cell: Cell = {
+      status: 'loading',
+      record: undefined,
+      queue: [],
+      waiters: new Map(),
+      newestStore: undefined,
+      bytes: 0,
+    };
+    this.#cells.set(key, cell);
+    this.#port.load(key);
+    return cell;
+  }
+
+  #apply(key: Key, cell: Cell, operation: Operation): void {
+    switch (operation.type) {
+      case 'merge': {
+        const merged = cell.record ? mergeRecords(cell.record, operation.record) : operation.record;
+        this.#keep(key, cell, merged, operation.waiter);
+        return;
+      }
+      case 'mint':
+        this.#mint(key, cell, operation.request);
+    }
+  }
+
+  #mint(key: Key, cell: Cell, request: RequestNumber): void {
+    if (cell.status === 'damaged') {
+      this.#port.unsound(request);
+      return;
+    }
+    const record = this.#port.resolve(request, cell.record ?? EMPTY_RECORD);
+    if (record) this.#keep(key, cell, record, { for: 'coordinator', request });
+  }
+
+  #keep(key: Key, cell: Cell, record: VersionedRecord, waiter: Waiter): void {
+    if (record !== cell.record) {
+      cell.record = record;
+      cell.newestStore = this.#port.store(key, record);
+      cell.waiters.set(cell.newestStore, [waiter]);
+      return;
+    }
+    const underway = cell.newestStore === undefined ? undefined : cell.waiters.get(cell.newestStore);
+    if (underway) underway.push(waiter);
+    else this.#port.settled(waiter, true);
+  }
+
+  #abandon(key: Key, cell: Cell): void {
+    this.#remove(key, cell);
+    for (const operation of cell.queue) {
+      if (operation.type === 'mint') this.#port.unsound(operation.request);
+      else this.#port.settled(operation.waiter, false);
+    }
+    for (const waiters of cell.waiters.values()) {
+      for (const waiter of waiters) this.#port.settled(waiter, false);
+    }
+  }
+
+  #dropIfIdle(key: Key, cell: Cell): void {
+    if (cell.status !== 'loading' && cell.waiters.size === 0 && this.#cells.get(key) === cell)
+      this.#remove(key, cell);
+  }
+
+  #remove(key: Key, cell: Cell): void {
+    this.#cells.delete(key);
+    this.#bytes -= cell.bytes;
+  }
+}
