@@ -37,7 +37,10 @@ export const ERRORS = {
   invalid_body: none(400, 'The body must be one JSON object of the documented shape.'),
   body_too_large: none(413, 'The body is larger than any accepted value could make it.'),
   invalid_parameter: none(400, 'A query parameter is unknown, repeated or malformed.'),
-  invalid_quorum: none(400, 'minNumReads and minNumWrites must be whole numbers from 1 to the number of replicas.'),
+  invalid_quorum: none(
+    400,
+    'minNumReads and minNumWrites must be whole numbers from 1 to the number of replicas.',
+  ),
   invalid_version: none(400, 'fromVersion is not a version that this cluster gave for this key.'),
   malformed_request: none(400, 'The request is not valid HTTP.'),
   unknown_path: none(404, 'There is nothing at this path; GET /openapi.json lists what there is.'),
@@ -45,7 +48,10 @@ export const ERRORS = {
   request_timeout: none(408, 'The request did not arrive in time.'),
   stale_version: none(409, 'The key has been written since fromVersion; read it and decide again.'),
   record_too_large: none(413, 'With this write the record, all siblings together, would exceed 32 MiB.'),
-  too_many_siblings: none(429, 'The key has too many siblings; read it and write with the version that you get.'),
+  too_many_siblings: none(
+    429,
+    'The key has too many siblings; read it and write with the version that you get.',
+  ),
   headers_too_large: none(431, 'The request line and headers are too large.'),
   internal: {
     status: 500,

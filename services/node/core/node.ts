@@ -15,7 +15,14 @@ import type {
   SteppingNode,
   Ticket,
 } from './protocol/events.js';
-import type { ForwardAnswer, GetRequest, Message, PutRequest, RequestNumber } from './protocol/messages.js';
+import type {
+  ForwardAnswer,
+  GetRequest,
+  Message,
+  PutOutcome,
+  PutRequest,
+  RequestNumber,
+} from './protocol/messages.js';
 import { type NodeOptions } from './nodeOptions.js';
 import { Outbox } from './protocol/outbox.js';
 import { Replica } from './replica/replica.js';
@@ -89,6 +96,10 @@ class StorageNode implements SteppingNode {
     };
   }
 
+  complete(): boolean {
+    return this.#replica.complete;
+  }
+
   #on(event: NodeEvent): void {
     switch (event.type) {
       case 'get':
@@ -120,13 +131,13 @@ class StorageNode implements SteppingNode {
   #onGet(ticket: Ticket, request: GetRequest): void {
     const primaries = this.#primaries(request.key);
     const wanted = effectiveQuorum(request.minReads, primaries.length);
-    const error = this.#refusal(GET_BYTES) ?? badQuorum(wanted, primaries.length);
-    if (error || wanted === undefined) {
-      this.#outbox.reply(ticket, { to: 'get', outcome: error ?? requestError('internal') });
-      return;
+    const error = this.#refusal(GET_BYTES);
+    if (error) this.#outbox.reply(ticket, { to: 'get', outcome: error });
+    else if (wanted === undefined) this.#outbox.reply(ticket, { to: 'get', outcome: badQuorum(primaries) });
+    else {
+      const get = { ticket, request, wanted, deadlineMs: this.#deadline() };
+      this.#gets.open(this.#nextRequest(), get, primaries);
     }
-    const get = { ticket, request, wanted, deadlineMs: this.#deadline() };
-    this.#gets.open(this.#nextRequest(), get, primaries);
   }
 
   /** Coordinates where this node may, else declines, which passes a client's PUT on (R2, R6). */
@@ -134,26 +145,25 @@ class StorageNode implements SteppingNode {
     const primaries = this.#primaries(put.key);
     const wanted = effectiveQuorum(put.minWrites, primaries.length);
     const context = decodeVersion(this.#seal, put.key, put.fromVersion);
-    const error = this.#refusal(putBytes(put)) ?? badQuorum(wanted, primaries.length) ?? badVersion(context);
-    if (error || wanted === undefined || !context) {
-      const outcome = error ?? requestError('internal');
-      this.#answerPut({ origin, put, deadlineMs }, { status: 'done', outcome });
+    const refusal = this.#refusal(putBytes(put));
+    const asked = { origin, put, deadlineMs };
+    if (refusal) this.#answerPut(asked, refuseOrDecline(origin, refusal));
+    else if (wanted === undefined) this.#answerPut(asked, done(badQuorum(primaries)));
+    else if (!context) this.#answerPut(asked, done(requestError('invalid_version')));
+    else this.#coordinate({ ...asked, context, wanted }, primaries);
+  }
+
+  #coordinate(put: CoordinatedPut, primaries: readonly NodeId[]): void {
+    const { self } = this.#options;
+    this.#replica.noticeClock(put.context);
+    if (!primaries.includes(self) || !this.#replica.complete) {
+      this.#answerPut(put, { status: 'declined' });
       return;
     }
-    this.#replica.noticeClock(context);
-    if (!primaries.includes(this.#options.self) || !this.#replica.complete) {
-      this.#answerPut({ origin, put, deadlineMs }, { status: 'declined' });
-      return;
-    }
-    const others = primaries.filter((node) => node !== this.#options.self);
     const number = this.#nextRequest();
-    this.#puts.open(
-      number,
-      { origin, put, context, wanted, deadlineMs },
-      this.#options.self,
-      this.#others(put.key),
-    );
-    this.#replica.mint(put.key, number);
+    const others = primaries.filter((node) => node !== self);
+    this.#puts.open(number, put, self, others);
+    this.#replica.mint(put.put.key, number);
   }
 
   #onProbe(ticket: Ticket, node: NodeId, deadlineMs: number): void {
@@ -229,20 +239,15 @@ class StorageNode implements SteppingNode {
     this.#probes.expire(nowMs);
   }
 
-  #answerPut(
-    { origin, put, deadlineMs }: Pick<CoordinatedPut, 'origin' | 'put' | 'deadlineMs'>,
-    answer: ForwardAnswer,
-  ): void {
+  #answerPut(asked: Pick<CoordinatedPut, 'origin' | 'put' | 'deadlineMs'>, answer: ForwardAnswer): void {
+    const { origin, put, deadlineMs } = asked;
     if (origin.for === 'peer') {
       this.#outbox.send(origin.node, { type: 'forwardReply', request: origin.request, answer }, deadlineMs);
     } else if (answer.status === 'done') {
       this.#outbox.reply(origin.ticket, { to: 'put', outcome: answer.outcome });
     } else {
-      this.#forwards.open(
-        this.#nextRequest(),
-        { ticket: origin.ticket, put, deadlineMs },
-        this.#others(put.key),
-      );
+      const others = this.#primaries(put.key).filter((node) => node !== this.#options.self);
+      this.#forwards.open(this.#nextRequest(), { ticket: origin.ticket, put, deadlineMs }, others);
     }
   }
 
@@ -277,10 +282,6 @@ class StorageNode implements SteppingNode {
     return this.#ring.replicaSet(this.#ring.partitionOf(position)).primaries;
   }
 
-  #others(key: Key): readonly NodeId[] {
-    return this.#primaries(key).filter((node) => node !== this.#options.self);
-  }
-
   #nextRequest(): RequestNumber {
     return ++this.#lastRequest;
   }
@@ -290,13 +291,16 @@ class StorageNode implements SteppingNode {
   }
 }
 
-function badQuorum(wanted: number | undefined, replicas: number): RequestError | undefined {
-  if (wanted !== undefined) return undefined;
-  return requestError('invalid_quorum', {
-    detail: `this cluster keeps ${String(replicas)} replicas of a key`,
-  });
+function badQuorum(primaries: readonly NodeId[]): RequestError {
+  const detail = `this cluster keeps ${String(primaries.length)} replicas of a key`;
+  return requestError('invalid_quorum', { detail });
 }
 
-function badVersion(context: unknown): RequestError | undefined {
-  return context === undefined ? requestError('invalid_version') : undefined;
+function done(outcome: PutOutcome): ForwardAnswer {
+  return { status: 'done', outcome };
+}
+
+/** A peer may try another primary; a client is told. */
+function refuseOrDecline(origin: Origin, refusal: RequestError): ForwardAnswer {
+  return origin.for === 'peer' ? { status: 'declined' } : done(refusal);
 }

@@ -22,6 +22,8 @@ export interface StoredWrite {
 }
 
 export interface StorageStats {
+  /** False from a failed batch on: writes are refused until a real write has succeeded again. */
+  readonly healthy: boolean;
   readonly sequence: number;
   /** Records quarantined because their checksum failed, since the directory was made. */
   readonly damaged: number;

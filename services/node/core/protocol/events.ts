@@ -90,6 +90,8 @@ export interface SteppingNode {
   step(event: NodeEvent, now: Instant): readonly Effect[];
   /** Sizes for gauges and for the check that no state outlives its request (I11). */
   sizes(): NodeSizes;
+  /** Whether this node's copies and misses count (R3). */
+  complete(): boolean;
 }
 
 export interface NodeSizes {

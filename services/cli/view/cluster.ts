@@ -1,0 +1,51 @@
+import { z } from 'zod';
+import { CliError, EXIT } from '../failure.js';
+
+/** The body of `/cluster`, as far as `status` and `ring` use it; more fields may come. */
+
+const whole = z.number().int().nonnegative();
+
+const documentSchema = z.object({
+  epoch: whole,
+  clusterId: z.string(),
+  partitions: whole,
+  replicas: whole,
+  nodes: z.array(
+    z.object({ id: z.string(), httpAddress: z.string(), weight: z.number(), zone: z.string().default('') }),
+  ),
+  tokens: z.array(whole),
+  placement: z.array(z.object({ now: z.array(whole) })),
+});
+
+const clusterSchema = z.object({
+  node: z.string(),
+  actor: z.string(),
+  incarnation: whole,
+  complete: z.boolean(),
+  ready: z.boolean(),
+  document: documentSchema,
+  peers: z.record(z.string(), z.string()),
+  storage: z.object({ sequence: whole, damaged: whole }),
+  live: z.object({ requests: whole, bytes: whole }),
+});
+
+export type ClusterView = z.infer<typeof clusterSchema>;
+export type DocumentView = z.infer<typeof documentSchema>;
+
+/** Throws {@link CliError} where the body is not a cluster's. */
+export function parseCluster(body: unknown): ClusterView {
+  const parsed = clusterSchema.safeParse(body);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw new CliError({
+    code: 'not_rondo',
+    exit: EXIT.unavailable,
+    message: `/cluster has an unexpected shape (${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''})`,
+    hint: 'Are rondo and the nodes of the same version?',
+  });
+}
+
+/** The base URL of a node's HTTP address, which may stand there as `host:port` or as a URL. */
+export function nodeUrl(httpAddress: string): URL {
+  return new URL(httpAddress.includes('://') ? httpAddress : `http://${httpAddress}`);
+}

@@ -1,0 +1,212 @@
+import type { ReadResult } from '../core/protocol/events.js';
+import type { Digests, Key, VersionedRecord } from '../core/types.js';
+import type { Entropy } from '../ports/entropy.js';
+import type { Storage, StorageIdentity, StoredWrite } from '../ports/storage.js';
+import type { Log, Metrics } from '../ports/telemetry.js';
+import { createCommitQueue } from './level-storage/commitQueue.js';
+import {
+  openDatabase,
+  type Database,
+  type EntryStream,
+  type OpenDatabase,
+} from './level-storage/database.js';
+import { prepareDirectory, syncDirectory } from './level-storage/directory.js';
+import { createEngine, type Engine, type RecordWrite } from './level-storage/engine.js';
+import { asError, openFailure } from './level-storage/errors.js';
+import { assumeIdentity } from './level-storage/identity.js';
+import { createKeyLayout, keyOf, rangeOf, type KeyLayout } from './level-storage/keys.js';
+import { checked, loadQuarantine, lookUp, type Quarantine } from './level-storage/quarantine.js';
+import { createRecovery } from './level-storage/recovery.js';
+import { sealRecord, type Metadata } from './level-storage/values.js';
+
+export interface LevelStorageOptions {
+  /** The database's own directory; made where it is missing. */
+  readonly directory: string;
+  /** Q, as when the directory was made. */
+  readonly partitions: number;
+  /** Whether a directory without data is complete: true only when the cluster is founded (R3, R8). */
+  readonly founding: boolean;
+  readonly digests: Pick<Digests, 'md5'>;
+  readonly entropy: Entropy;
+  readonly metrics: Metrics;
+  readonly log: Log;
+  /** Bound on bytes accepted and not yet durable; a write beyond it fails at once (I14). */
+  readonly pendingBytesMax?: number;
+  /** Pause between attempts to bring a failed disk back. */
+  readonly retryMs?: number;
+  /** For tests that let the disk fail. */
+  readonly openDatabase?: OpenDatabase;
+}
+
+const PENDING_BYTES_MAX = 128 * 1024 * 1024;
+/** Keeps one batch, and so the wait for it, short under a flood of large values. */
+const BATCH_BYTES_MAX = 16 * 1024 * 1024;
+const RETRY_MS = 1000;
+/** Rough cost of a pending write beside its bytes. */
+const WRITE_OVERHEAD_BYTES = 512;
+
+/**
+ * Opens the records of one node in a LevelDB directory (ports/storage.ts). Rejects with a StorageError of one line that
+ * says what to do: storage_locked, storage_unwritable, storage_damaged or storage_mismatch.
+ */
+export async function openLevelStorage(options: LevelStorageOptions): Promise<Storage> {
+  const { directory } = options;
+  const open = options.openDatabase ?? openDatabase;
+  const found = await prepareDirectory(directory);
+  let database: Database | undefined;
+  try {
+    database = await open(directory, found === 'fresh');
+    const metadata = await assumeIdentity(database, options);
+    const layout = createKeyLayout(options.partitions, options.digests);
+    const quarantine = await loadQuarantine(database, layout, metadata.damaged);
+    // LevelDB syncs its files, not the renaming of CURRENT.
+    await syncDirectory(directory);
+    const reopen = (): Promise<Database> => open(directory, false);
+    const engine = createEngine({ ...options, database, metadata, quarantine, reopen });
+    return storageOn({ ...options, engine, layout, quarantine });
+  } catch (error) {
+    await database?.close();
+    throw openFailure(directory, error);
+  }
+}
+
+interface Parts extends LevelStorageOptions {
+  readonly engine: Engine;
+  readonly layout: KeyLayout;
+  readonly quarantine: Quarantine;
+}
+
+function storageOn(parts: Parts): Storage {
+  const { engine, log, metrics, quarantine } = parts;
+  let closing: Promise<void> | undefined;
+  const recovery = createRecovery({
+    intervalMs: parts.retryMs ?? RETRY_MS,
+    attempt: () => engine.recover(),
+    onSuccess: () => log.log('info', 'the disk takes writes again'),
+    onFailure: (error) => log.log('warn', 'the disk still refuses', { error: asError(error).message }),
+  });
+  const queue = createCommitQueue<RecordWrite>({
+    pendingBytesMax: parts.pendingBytesMax ?? PENDING_BYTES_MAX,
+    batchBytesMax: BATCH_BYTES_MAX,
+    commit: async (writes) => {
+      await engine.commit(writes).finally(() => engine.healthy || recovery.start());
+      if (quarantine.waiting) queue.request();
+    },
+  });
+  const onDamage = (key: Key): void => {
+    if (!quarantine.add(key)) return;
+    metrics.count('rondo_storage_damaged_total');
+    log.log('error', 'a stored record is damaged and put aside', {
+      key: Buffer.from(key, 'latin1').toString('base64'),
+    });
+    if (engine.healthy && !closing) queue.request();
+  };
+  const readable = (): Database | undefined => (closing ? undefined : engine.database);
+  const shutDown = async (): Promise<void> => {
+    await queue.idle();
+    await recovery.stop();
+    await engine.close();
+  };
+  metrics.gauge('rondo_storage_sequence', () => engine.metadata.sequence);
+  metrics.gauge('rondo_storage_pending_writes', () => queue.pending());
+  return {
+    identity: identityOf(engine.metadata),
+    read: (key, done) => done(readFrom(readable(), key, parts, onDamage)),
+    write(write, done) {
+      const refusal = closing
+        ? 'the storage is closed'
+        : engine.healthy
+          ? undefined
+          : 'the storage cannot write';
+      const error = refusal === undefined ? accept(queue, parts.layout, write, done) : new Error(refusal);
+      if (error) setImmediate(done, error);
+    },
+    scan: () => scanFrom(readable(), quarantine, onDamage),
+    stats: () => ({
+      healthy: engine.healthy && !closing,
+      sequence: engine.metadata.sequence,
+      damaged: quarantine.total,
+      pendingWrites: queue.pending(),
+    }),
+    close: () => (closing ??= shutDown()),
+  };
+}
+
+function identityOf(metadata: Metadata): StorageIdentity {
+  const { actor, counter, sequence, incarnation, complete } = metadata;
+  return Object.freeze({ actor, counter, sequence, incarnation, complete });
+}
+
+/** Hands a write to the queue; an error where it is not accepted. */
+function accept(
+  queue: { add(write: RecordWrite): boolean },
+  layout: KeyLayout,
+  { key, record, counter }: StoredWrite,
+  done: (error?: Error) => void,
+): Error | undefined {
+  try {
+    const objectKey = layout.objectKey(key);
+    const value = sealRecord(objectKey, record);
+    const sizeBytes = objectKey.length + value.length + WRITE_OVERHEAD_BYTES;
+    if (queue.add({ key, objectKey, value, counter, sizeBytes, done })) return undefined;
+    return new Error('more bytes wait for the disk than are allowed');
+  } catch (error) {
+    return asError(error);
+  }
+}
+
+function readFrom(
+  database: Database | undefined,
+  key: Key,
+  { layout, quarantine, log }: Parts,
+  onDamage: (key: Key) => void,
+): ReadResult {
+  if (!database) return { status: 'failed' };
+  try {
+    const found = lookUp(database, layout.objectKey(key));
+    if (found.status === 'damaged') onDamage(key);
+    if (!quarantine.has(key)) return found.status === 'damaged' ? { status: 'damaged' } : found;
+    return found.status === 'found' ? { status: 'damaged', record: found.record } : { status: 'damaged' };
+  } catch (error) {
+    log.log('error', 'a record could not be read', { error: asError(error).message });
+    return { status: 'failed' };
+  }
+}
+
+interface ScannedRecord {
+  readonly key: Key;
+  readonly record: VersionedRecord;
+}
+
+/** The view is fixed here, not at the first step: the caller must iterate, or the view lives until close. */
+function scanFrom(
+  database: Database | undefined,
+  quarantine: Quarantine,
+  onDamage: (key: Key) => void,
+): AsyncIterable<ScannedRecord> {
+  const { gte, lt } = rangeOf('object');
+  return soundRecords(database?.entries(gte, lt), (stored, raw) => {
+    const key = keyOf(stored);
+    const found = checked(stored, raw);
+    if (found.status === 'damaged') onDamage(key);
+    return found.status === 'found' && !quarantine.has(key) ? { key, record: found.record } : undefined;
+  });
+}
+
+/** Ends with an error, never early, where the storage is closed or a block of the database cannot be read. */
+async function* soundRecords(
+  stream: EntryStream | undefined,
+  judge: (stored: Uint8Array, raw: Uint8Array) => ScannedRecord | undefined,
+): AsyncGenerator<ScannedRecord> {
+  if (!stream) throw new Error('the storage is closed');
+  try {
+    for (let chunk = await stream.next(); chunk.length > 0; chunk = await stream.next()) {
+      for (const [stored, raw] of chunk) {
+        const found = judge(stored, raw);
+        if (found) yield found;
+      }
+    }
+  } finally {
+    await stream.close();
+  }
+}

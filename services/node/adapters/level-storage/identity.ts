@@ -1,0 +1,74 @@
+import { DecodeError } from '../../core/protocol/bytes.js';
+import type { Actor } from '../../core/types.js';
+import type { Entropy } from '../../ports/entropy.js';
+import type { Database, Operation } from './database.js';
+import { damaged, mismatch } from './errors.js';
+import { metadataKey, WHOLE_RANGE } from './keys.js';
+import { openMetadata, sealMetadata, type Metadata } from './values.js';
+
+/** Who the data directory is: made once, continued at every open. */
+
+const STATE_KEY = metadataKey('state');
+const ACTOR_BYTES = 8;
+
+export interface IdentityOptions {
+  readonly directory: string;
+  readonly partitions: number;
+  readonly founding: boolean;
+  readonly entropy: Entropy;
+}
+
+/**
+ * Takes up the identity of an opened database, or makes one where the database is empty, and syncs it: a new actor for a
+ * new directory (I4), a new incarnation for every open.
+ */
+export async function assumeIdentity(database: Database, options: IdentityOptions): Promise<Metadata> {
+  const stored = readMetadata(database, options.directory);
+  if (!stored && !(await isEmpty(database))) throw damaged(options.directory, 'its metadata is missing');
+  if (stored && stored.partitions !== options.partitions) throw otherPartitions(stored, options);
+  const before = stored ?? newIdentity(options);
+  const metadata = { ...before, incarnation: before.incarnation + 1, sequence: before.sequence + 1 };
+  await database.commit([metadataOperation(metadata)]);
+  return metadata;
+}
+
+/** What the last synced batch left; undefined in a new database. */
+export function readMetadata(database: Database, directory: string): Metadata | undefined {
+  const value = database.get(STATE_KEY);
+  try {
+    return value && openMetadata(STATE_KEY, value);
+  } catch (error) {
+    if (error instanceof DecodeError) throw damaged(directory, `its metadata: ${error.message}`, error);
+    throw error;
+  }
+}
+
+export function metadataOperation(metadata: Metadata): Operation {
+  return { type: 'put', key: STATE_KEY, value: sealMetadata(STATE_KEY, metadata) };
+}
+
+function newIdentity(options: IdentityOptions): Metadata {
+  return {
+    partitions: options.partitions,
+    actor: Buffer.from(options.entropy.bytes(ACTOR_BYTES)).toString('hex') as Actor,
+    counter: 0,
+    sequence: 0,
+    incarnation: 0,
+    complete: options.founding,
+    damaged: 0,
+  };
+}
+
+async function isEmpty(database: Database): Promise<boolean> {
+  const stream = database.entries(WHOLE_RANGE.gte, WHOLE_RANGE.lt);
+  try {
+    return (await stream.next()).length === 0;
+  } finally {
+    await stream.close();
+  }
+}
+
+function otherPartitions(stored: Metadata, { directory, partitions }: IdentityOptions): Error {
+  const fix = `start with ${stored.partitions} partitions or choose another directory`;
+  return mismatch(directory, `was made with ${stored.partitions} partitions, not ${partitions}; ${fix}`);
+}

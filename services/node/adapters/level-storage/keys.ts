@@ -1,0 +1,61 @@
+import type { Digests, Key } from '../../core/types.js';
+
+/**
+ * Keys in the database: `o` | partition u16 | position u64 | key for records, the same with `q` for the raw bytes of
+ * quarantined ones, `m` | name for metadata. A partition is one contiguous range, in the order of positions.
+ */
+
+const SPACES = { object: 0x6f, quarantine: 0x71, metadata: 0x6d } as const;
+type Space = 'object' | 'quarantine';
+
+const POSITION_OFFSET = 3;
+const KEY_OFFSET = 11;
+
+export interface Range {
+  readonly gte: Uint8Array;
+  readonly lt: Uint8Array;
+}
+
+export interface KeyLayout {
+  objectKey(key: Key): Uint8Array;
+  quarantineKey(key: Key): Uint8Array;
+}
+
+/** `partitions` is a power of two up to 65,536. */
+export function createKeyLayout(partitions: number, digests: Pick<Digests, 'md5'>): KeyLayout {
+  const shift = 16 - Math.log2(partitions);
+  const make = (space: Space, key: Key): Uint8Array => {
+    const bytes = Buffer.allocUnsafe(KEY_OFFSET + key.length);
+    const position = digests.md5(key);
+    bytes[0] = SPACES[space];
+    for (let i = 0; i < 8; i++) bytes[POSITION_OFFSET + i] = position[i] ?? 0;
+    bytes.writeUInt16BE(bytes.readUInt16BE(POSITION_OFFSET) >>> shift, 1);
+    bytes.write(key, KEY_OFFSET, 'latin1');
+    return bytes;
+  };
+  return {
+    objectKey: (key) => make('object', key),
+    quarantineKey: (key) => make('quarantine', key),
+  };
+}
+
+export function metadataKey(name: string): Uint8Array {
+  return Buffer.from(`${String.fromCharCode(SPACES.metadata)}${name}`, 'latin1');
+}
+
+/** All keys of a space. */
+export function rangeOf(space: Space): Range {
+  return { gte: Uint8Array.of(SPACES[space]), lt: Uint8Array.of(SPACES[space] + 1) };
+}
+
+/** Everything that a database can hold. */
+export const WHOLE_RANGE: Range = { gte: Uint8Array.of(0), lt: Uint8Array.of(0xff) };
+
+/** The bytes of the key itself in an object or quarantine key; shares memory. */
+export function keyBytes(stored: Uint8Array): Uint8Array {
+  return stored.subarray(KEY_OFFSET);
+}
+
+export function keyOf(stored: Uint8Array): Key {
+  return Buffer.from(stored.buffer, stored.byteOffset, stored.length).toString('latin1', KEY_OFFSET) as Key;
+}

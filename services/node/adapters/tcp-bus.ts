@@ -1,0 +1,199 @@
+import { performance } from 'node:perf_hooks';
+import { messageBytes, MESSAGE_BYTES_MAX } from '../core/protocol/codec.js';
+import type { Lane } from '../core/protocol/envelope.js';
+import { BATCH_BYTES_MAX } from '../core/protocol/envelope.js';
+import type { Message } from '../core/protocol/messages.js';
+import type { NodeId } from '../core/types.js';
+import type { Bus, BusHandlers, PeerState } from '../ports/bus.js';
+import type { Log, Metrics } from '../ports/telemetry.js';
+import { parseHostPort } from './tcp-bus/address.js';
+import type { BusContext, TcpBusTuning } from './tcp-bus/context.js';
+import { DEFAULT_TUNING } from './tcp-bus/context.js';
+import type { Inbound } from './tcp-bus/inbound.js';
+import { openInbound } from './tcp-bus/inbound.js';
+import type { Link } from './tcp-bus/link.js';
+import { openLink } from './tcp-bus/link.js';
+import { createReporter } from './tcp-bus/reporter.js';
+
+/**
+ * The bus without a broker: a TCP connection from every node to every other one for each lane. The dialling side sends,
+ * the accepting side receives; both prove who they are (session.ts) and send heartbeats.
+ */
+
+export interface TcpBusOptions {
+  readonly self: NodeId;
+  readonly clusterId: string;
+  /** Grows by one with each life of this node. */
+  readonly incarnation: number;
+  readonly epoch: () => number;
+  readonly host: string;
+  readonly port: number;
+  /** Every node of the cluster and its `host:port`; this node itself may be among them. */
+  readonly peers: ReadonlyMap<NodeId, string>;
+  /** The cluster secret: where it is set, all nodes must have the same one. */
+  readonly secret?: Uint8Array;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly tuning?: Partial<TcpBusTuning>;
+}
+
+type Links = ReadonlyMap<NodeId, Readonly<Record<Lane, Link>>>;
+
+interface BusState {
+  readonly context: BusContext;
+  readonly links: Links;
+  readonly inbound: Inbound;
+  readonly returns: Returns;
+  readonly stopTicking: () => void;
+  readonly phase: { closing: boolean };
+}
+
+/**
+ * Opens the listener, then dials every peer. Rejects where the listener's address cannot be had or a peer's is malformed;
+ * peers that cannot be reached are no error.
+ */
+export async function openTcpBus(options: TcpBusOptions, handlers: BusHandlers): Promise<Bus> {
+  const { self, host, port, metrics } = options;
+  const addresses = [...options.peers].filter(([id]) => id !== self).map(parsePeer);
+  const returns = createReturns(handlers);
+  const context = createContext(options, new Set(addresses.map(({ id }) => id)), returns);
+  const phase = { closing: false };
+  const inbound = await openInbound(context, { host, port }, (from, message, remainingMs) => {
+    if (!phase.closing) handlers.onMessage(from, message, remainingMs);
+  });
+  const links: Links = new Map(
+    addresses.map(({ id, address }) => [
+      id,
+      { fast: openLink(context, id, 'fast', address), large: openLink(context, id, 'large', address) },
+    ]),
+  );
+  const stopTicking = startTicking(context, inbound, links);
+  const state: BusState = { context, links, inbound, returns, stopTicking, phase };
+  metrics.gauge('rondo_bus_peers_connected', () => connectedPeers(links));
+  let closed: Promise<void> | undefined;
+  return {
+    send: (to, message, remainingMs) => send(state, to, message, remainingMs),
+    peers: () => peerStates(links),
+    close: () => (closed ??= close(state)),
+  };
+}
+
+function parsePeer([id, text]: readonly [NodeId, string]) {
+  return { id, address: parseHostPort(text) };
+}
+
+function createContext(options: TcpBusOptions, peers: ReadonlySet<NodeId>, returns: Returns): BusContext {
+  const { self, clusterId, incarnation, epoch, secret } = options;
+  const nowMs = () => performance.now();
+  const report = createReporter(options.log, options.metrics, nowMs);
+  return {
+    node: { self, clusterId, incarnation, epoch, secret },
+    tuning: { ...DEFAULT_TUNING, ...options.tuning },
+    report,
+    nowMs,
+    isPeer: (id) => peers.has(id),
+    giveBack: (to, message) => {
+      report.unroutable();
+      returns.add(to, message);
+    },
+  };
+}
+
+function send(state: BusState, to: NodeId, message: Message, remainingMs: number): void {
+  const { context, links, phase } = state;
+  const link = phase.closing ? undefined : links.get(to);
+  const sizeBytes = link && sizeOf(context, message);
+  if (link === undefined || sizeBytes === undefined) {
+    context.giveBack(to, message);
+    return;
+  }
+  const lane: Lane = sizeBytes <= BATCH_BYTES_MAX ? 'fast' : 'large';
+  link[lane].send({ message, sizeBytes, deadlineMs: context.nowMs() + remainingMs });
+}
+
+/** Upper bound of the encoded size, or undefined where the message cannot travel: a fault of the caller, not its crash. */
+function sizeOf(context: BusContext, message: Message): number | undefined {
+  try {
+    const bytes = messageBytes(message);
+    if (bytes <= MESSAGE_BYTES_MAX) return bytes;
+    context.report.log('error', 'bus message is too large', { type: message.type, bytes });
+  } catch (error) {
+    context.report.log('error', 'bus message cannot be encoded', {
+      type: message.type,
+      error: String(error),
+    });
+  }
+  return undefined;
+}
+
+function peerStates(links: Links): ReadonlyMap<NodeId, PeerState> {
+  return new Map([...links].map(([id, { fast }]) => [id, fast.state()]));
+}
+
+function connectedPeers(links: Links): number {
+  return [...peerStates(links).values()].filter((peer) => peer === 'connected').length;
+}
+
+/**
+ * One timer for all connections. Where it comes very late this process was stopped, and what the others sent meanwhile
+ * has not been read yet: their silence is not judged.
+ */
+function startTicking(context: BusContext, inbound: Inbound, links: Links): () => void {
+  const { heartbeatMs, silenceMs } = context.tuning;
+  const parts = [inbound, ...[...links.values()].flatMap(({ fast, large }) => [fast, large])];
+  let lastMs = context.nowMs();
+  const timer = setInterval(() => {
+    const nowMs = context.nowMs();
+    if (nowMs - lastMs > heartbeatMs + silenceMs / 2) parts.forEach((part) => part.excuse(nowMs));
+    lastMs = nowMs;
+    parts.forEach((part) => part.tick(nowMs));
+  }, heartbeatMs);
+  return () => clearInterval(timer);
+}
+
+/** Ordered: nothing more comes in, what was accepted goes out for a bounded time, then everything ends. */
+async function close({ context, links, inbound, returns, stopTicking, phase }: BusState): Promise<void> {
+  phase.closing = true;
+  const all = [...links.values()].flatMap(({ fast, large }) => [fast, large]);
+  const listenerClosed = inbound.close();
+  const flushed = Promise.all(all.map((link) => link.finish()));
+  const deadline = setTimeout(() => all.forEach((link) => link.abort()), context.tuning.flushMs);
+  await flushed;
+  clearTimeout(deadline);
+  await listenerClosed;
+  stopTicking();
+  returns.end();
+}
+
+/** Messages on their way back, one turn later: a caller is never called from inside its own send. */
+interface Returns {
+  add(to: NodeId, message: Message): void;
+  /** Hands back what is left; later ones are dropped. */
+  end(): void;
+}
+
+function createReturns(handlers: BusHandlers): Returns {
+  let waiting: { to: NodeId; message: Message }[] = [];
+  let scheduled: NodeJS.Immediate | undefined;
+  let ended = false;
+
+  function deliver(): void {
+    scheduled = undefined;
+    const batch = waiting;
+    waiting = [];
+    for (const { to, message } of batch) handlers.onUnroutable(to, message);
+  }
+
+  return {
+    add: (to, message) => {
+      if (ended) return;
+      waiting.push({ to, message });
+      scheduled ??= setImmediate(deliver);
+    },
+    end: () => {
+      ended = true;
+      clearImmediate(scheduled);
+      deliver();
+    },
+  };
+}

@@ -1,0 +1,63 @@
+import type { Lane } from '../../core/protocol/envelope.js';
+import type { Message } from '../../core/protocol/messages.js';
+import type { NodeId } from '../../core/types.js';
+import type { Reporter } from './reporter.js';
+
+/** Times and bounds of a bus. The defaults are what a cluster runs with; tests shorten the times. */
+export interface TcpBusTuning {
+  readonly heartbeatMs: number;
+  /** A connection on which nothing was heard for so long is closed. */
+  readonly silenceMs: number;
+  /** An accepted connection that has not said who it is by then is closed. */
+  readonly helloMs: number;
+  /** From dialling until the other side has proved who it is. */
+  readonly connectMs: number;
+  readonly redialMsMin: number;
+  readonly redialMsMax: number;
+  readonly flushMs: number;
+  readonly transferAgeMs: number;
+  /** Connections of other nodes at one time, two for each of them as a rule. */
+  readonly acceptedMax: number;
+  /** What may wait for one destination, in messages and in bytes. */
+  readonly waiting: Readonly<Record<Lane, { readonly messagesMax: number; readonly bytesMax: number }>>;
+  /** What may wait in a socket beyond what the kernel took; more stays in the queue. */
+  readonly backlogBytes: number;
+}
+
+export const DEFAULT_TUNING: TcpBusTuning = {
+  heartbeatMs: 1000,
+  silenceMs: 5000,
+  helloMs: 5000,
+  connectMs: 1000,
+  redialMsMin: 50,
+  redialMsMax: 1000,
+  flushMs: 1000,
+  transferAgeMs: 30_000,
+  acceptedMax: 512,
+  waiting: {
+    fast: { messagesMax: 16_384, bytesMax: 8 * 1024 * 1024 },
+    large: { messagesMax: 256, bytesMax: 64 * 1024 * 1024 },
+  },
+  backlogBytes: 1024 * 1024,
+};
+
+/** Who this node is, as other nodes must hear and prove it. */
+export interface LocalNode {
+  readonly self: NodeId;
+  readonly clusterId: string;
+  readonly incarnation: number;
+  readonly epoch: () => number;
+  readonly secret: Uint8Array | undefined;
+}
+
+/** What the parts of one bus share. */
+export interface BusContext {
+  readonly node: LocalNode;
+  readonly tuning: TcpBusTuning;
+  readonly report: Reporter;
+  /** Monotonic. */
+  readonly nowMs: () => number;
+  readonly isPeer: (id: NodeId) => boolean;
+  /** Returns a message as unroutable, later. */
+  readonly giveBack: (to: NodeId, message: Message) => void;
+}

@@ -1,0 +1,90 @@
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import type { ByteWriter } from '../../core/protocol/bytes.js';
+import { putU32 } from '../../core/protocol/envelope.js';
+
+/** The stream between two nodes: frames behind their length, each with a code of authenticity where there is a secret. */
+
+export const LENGTH_BYTES = 4;
+export const MAC_BYTES = 32;
+/** No frame is longer; an envelope of the largest batch or chunk is well below. */
+export const FRAME_BYTES_MAX = 128 * 1024;
+
+/** Takes in what a socket gave. False: the stream announces a frame beyond the bound, and is of no use any more. */
+type FeedFrames = (data: Uint8Array) => boolean;
+
+/**
+ * Cuts a stream into frames. `onFrame` gives the bound of the next frame's length in bytes, 0 to hear of no more.
+ * Frames that arrive whole share memory with the input; others are copied once.
+ */
+export function createFrameReader(firstBytesMax: number, onFrame: (frame: Uint8Array) => number): FeedFrames {
+  const head = new Uint8Array(LENGTH_BYTES);
+  let headFilled = 0;
+  let body: Uint8Array | undefined;
+  let bodyFilled = 0;
+  let bytesMax = firstBytesMax;
+
+  /** Consumes bytes of a frame that is not here as a whole; gives the offset behind them. */
+  function collect(data: Uint8Array, offset: number, target: Uint8Array, filled: number): number {
+    const end = Math.min(data.length, offset + target.length - filled);
+    target.set(data.subarray(offset, end), filled);
+    return end;
+  }
+
+  return (data) => {
+    let at = 0;
+    while (at < data.length && bytesMax > 0) {
+      if (body) {
+        const end = collect(data, at, body, bodyFilled);
+        bodyFilled += end - at;
+        at = end;
+        if (bodyFilled < body.length) continue;
+        const frame = body;
+        body = undefined;
+        bytesMax = onFrame(frame);
+        continue;
+      }
+      const end = collect(data, at, head, headFilled);
+      headFilled += end - at;
+      at = end;
+      if (headFilled < LENGTH_BYTES) continue;
+      headFilled = 0;
+      const length = getU32(head);
+      if (length === 0 || length > bytesMax) return false;
+      if (data.length - at >= length) {
+        at += length;
+        bytesMax = onFrame(data.subarray(at - length, at));
+      } else {
+        body = new Uint8Array(length);
+        bodyFilled = 0;
+      }
+    }
+    return true;
+  };
+}
+
+/**
+ * Ends a frame whose body was written behind {@link LENGTH_BYTES} bytes of room: adds the code and fills in the length.
+ */
+export function finishFrame(out: ByteWriter, key: Uint8Array | undefined): Uint8Array {
+  if (key) out.raw(mac(key, out.bytes().subarray(LENGTH_BYTES)));
+  const frame = out.bytes();
+  putU32(frame, 0, frame.length - LENGTH_BYTES);
+  return frame;
+}
+
+/** The body of a received frame, or undefined where its code is wrong or missing. */
+export function authenticate(frame: Uint8Array, key: Uint8Array | undefined): Uint8Array | undefined {
+  if (!key) return frame;
+  if (frame.length < MAC_BYTES) return undefined;
+  const body = frame.subarray(0, frame.length - MAC_BYTES);
+  return timingSafeEqual(mac(key, body), frame.subarray(body.length)) ? body : undefined;
+}
+
+/** HMAC-SHA-256. */
+export function mac(key: Uint8Array, data: Uint8Array): Uint8Array {
+  return createHmac('sha256', key).update(data).digest();
+}
+
+function getU32(bytes: Uint8Array): number {
+  return new DataView(bytes.buffer, bytes.byteOffset).getUint32(0);
+}

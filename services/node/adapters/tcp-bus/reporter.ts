@@ -1,0 +1,69 @@
+import type { Log, LogFields, LogLevel, Metrics } from '../../ports/telemetry.js';
+
+/** Why something that came from a socket was not taken. */
+export type Rejection =
+  /** Not a Rondo node, or one that speaks another version of the protocol. */
+  | 'protocol'
+  | 'malformed'
+  | 'overlong'
+  /** Wrong or missing proof of the cluster secret. */
+  | 'mac'
+  | 'cluster'
+  | 'receiver'
+  | 'sender'
+  | 'replay'
+  /** One message of a sound envelope cannot be decoded. */
+  | 'message'
+  /** A large message is over a bound, contradicts itself, or was never finished. */
+  | 'transfer'
+  | 'no_hello'
+  | 'too_many';
+
+/** Counts everything and logs a bounded part of it: a hostile peer must not be able to fill a disk with log lines. */
+export interface Reporter {
+  reject(reason: Rejection, fields?: LogFields): void;
+  log(level: LogLevel, message: string, fields: LogFields): void;
+  moved(direction: 'sent' | 'received' | 'expired', messages: number): void;
+  bytes(direction: 'sent' | 'received', count: number): void;
+  unroutable(): void;
+}
+
+const WINDOW_MS = 10_000;
+const LINES_PER_WINDOW = 20;
+
+export function createReporter(log: Log, metrics: Metrics, nowMs: () => number): Reporter {
+  const admitRejection = createLimiter(nowMs);
+  const admitChange = createLimiter(nowMs);
+  return {
+    reject: (reason, fields = {}) => {
+      metrics.count('rondo_bus_rejected_total', { reason });
+      admitRejection((suppressed) =>
+        log.log('warn', 'bus input rejected', { reason, ...fields, suppressed }),
+      );
+    },
+    log: (level, message, fields) => {
+      admitChange((suppressed) => log.log(level, message, { ...fields, suppressed }));
+    },
+    moved: (direction, messages) => {
+      if (messages > 0) metrics.count('rondo_bus_messages_total', { direction }, messages);
+    },
+    bytes: (direction, count) => metrics.count('rondo_bus_bytes_total', { direction }, count),
+    unroutable: () => metrics.count('rondo_bus_unroutable_total'),
+  };
+}
+
+/** Lets so many lines a window through; the first line of the next window says how many were left out. */
+function createLimiter(nowMs: () => number) {
+  let windowStartMs = -Infinity;
+  let lines = 0;
+  return (write: (suppressed: number | undefined) => void): void => {
+    const now = nowMs();
+    const renewed = now - windowStartMs >= WINDOW_MS;
+    const suppressed = renewed && lines > LINES_PER_WINDOW ? lines - LINES_PER_WINDOW : undefined;
+    if (renewed) {
+      windowStartMs = now;
+      lines = 0;
+    }
+    if (++lines <= LINES_PER_WINDOW) write(suppressed);
+  };
+}

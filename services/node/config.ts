@@ -1,0 +1,191 @@
+import type { NodeId } from './core/types.js';
+
+/**
+ * What can be set, by environment (`RONDO_EVICT_AFTER_MS`) or flag (`--evict-after-ms`, which wins), as one table each
+ * for a node and for `rondo start`. Reading gives a frozen, validated object or all faults at once. Nothing else in the
+ * project reads the environment.
+ */
+
+interface Option<T> {
+  readonly help: string;
+  /** Shown behind the flag in the help; none for a switch. */
+  readonly value?: string;
+  readonly fallback: T;
+  /** Throws an Error whose message says what is wanted. */
+  readonly parse: (text: string) => T;
+}
+
+type OptionTable = Readonly<Record<string, Option<unknown>>>;
+type ConfigOf<T extends OptionTable> = { readonly [K in keyof T]: T[K] extends Option<infer V> ? V : never };
+
+export type ConfigResult<T> =
+  { readonly ok: true; readonly config: T } | { readonly ok: false; readonly faults: readonly string[] };
+
+/** Values given on the command line, by option name; `true` for a switch. */
+export type GivenFlags = Readonly<Record<string, string | boolean | undefined>>;
+
+export interface DescribedOption {
+  readonly name: string;
+  readonly flag: string;
+  readonly env: string;
+  readonly value: string | undefined;
+  readonly help: string;
+}
+
+const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
+
+const sharedOptions = {
+  httpHost: text('address', 'address that HTTP listens on', '127.0.0.1'),
+  busHost: text('address', 'address that other nodes connect to', '127.0.0.1'),
+  requestTimeoutMs: whole('deadline of a request', 3000, 50, 600_000),
+  valueBytesMax: whole('largest value, decoded', 16_777_216, 1, 31 * 1024 * 1024),
+  clusterSecretFile: text('file', 'file whose content authenticates messages between nodes', ''),
+  logLevel: oneOf(LOG_LEVELS, 'least important lines that are logged', 'info'),
+};
+
+const nodeOptions = {
+  nodeId: nodeName('name of this node in the bootstrap list'),
+  dataDir: text('dir', "this node's data", './data'),
+  bootstrap: text('file', 'list of the nodes of the cluster (needed unless the data directory knows it)', ''),
+  expectNodes: whole(
+    'found the cluster, of so many nodes, where the data directory is empty; only for the very first start',
+    0,
+    0,
+    1000,
+  ),
+  httpPort: whole('port of HTTP', 8081, 0, 65_535),
+  busPort: whole('port for other nodes', 8181, 0, 65_535),
+  ...sharedOptions,
+};
+
+const startOptions = {
+  nodes: whole('number of nodes to run on this machine', 3, 1, 64),
+  port: whole("HTTP port of the first node; the others' follow", 8081, 1, 65_000),
+  busPort: whole('bus port of the first node (default: 100 above --port)', 0, 0, 65_000),
+  data: text('dir', 'folder of all data', './data'),
+  replicas: whole('copies of each key; only for new data', 3, 1, 16),
+  partitions: {
+    ...whole('slices of the ring, a power of two; only for new data', 256, 8, 4096),
+    parse: powerOfTwo,
+  },
+  ...sharedOptions,
+};
+
+export type NodeConfig = ConfigOf<typeof nodeOptions>;
+export type StartConfig = ConfigOf<typeof startOptions>;
+
+/** The process's environment; the one place that touches it. */
+export function environment(): NodeJS.ProcessEnv {
+  return process.env;
+}
+
+export function readNodeConfig(flags: GivenFlags, env: NodeJS.ProcessEnv): ConfigResult<NodeConfig> {
+  return read(nodeOptions, flags, env);
+}
+
+/** Settings of `rondo start`, those included that it hands on to each node. */
+export function readStartConfig(flags: GivenFlags, env: NodeJS.ProcessEnv): ConfigResult<StartConfig> {
+  return read(startOptions, flags, env);
+}
+
+export function describeNodeOptions(): readonly DescribedOption[] {
+  return describe(nodeOptions);
+}
+
+export function describeStartOptions(): readonly DescribedOption[] {
+  return describe(startOptions);
+}
+
+/** The arguments that hand what both tables know from `rondo start` on to a node. */
+export function sharedArguments(config: StartConfig): readonly string[] {
+  return Object.keys(sharedOptions).flatMap((name) => {
+    const value = String(config[name as keyof typeof sharedOptions]);
+    return value === '' ? [] : [`${flagOf(name)}=${value}`];
+  });
+}
+
+/** One line a fault, ready to be printed. */
+export function faultLines(faults: readonly string[]): string {
+  return faults.map((fault) => `error: ${fault}\n`).join('');
+}
+
+function read<T extends OptionTable>(
+  table: T,
+  flags: GivenFlags,
+  env: NodeJS.ProcessEnv,
+): ConfigResult<ConfigOf<T>> {
+  const faults: string[] = [];
+  const entries = Object.entries(table).map(([name, option]) => {
+    const [source, given] = lookUp(name, flags, env);
+    try {
+      return [name, given === undefined ? option.fallback : option.parse(given)] as const;
+    } catch (error) {
+      faults.push(
+        `${source}: ${error instanceof Error ? error.message : String(error)}, not ${JSON.stringify(given)}`,
+      );
+      return [name, option.fallback] as const;
+    }
+  });
+  if (faults.length > 0) return { ok: false, faults };
+  return { ok: true, config: Object.freeze(Object.fromEntries(entries)) as ConfigOf<T> };
+}
+
+function lookUp(
+  name: string,
+  flags: GivenFlags,
+  env: NodeJS.ProcessEnv,
+): [source: string, given: string | undefined] {
+  const flag = flags[name];
+  return flag === undefined ? [envOf(name), env[envOf(name)]] : [flagOf(name), String(flag)];
+}
+
+function describe(table: OptionTable): DescribedOption[] {
+  return Object.entries(table).map(([name, { value, help, fallback }]) => {
+    const shown = fallback === '' || fallback === 0 ? '' : ` (default ${String(fallback)})`;
+    return { name, flag: flagOf(name), env: envOf(name), value, help: `${help}${shown}; ${envOf(name)}` };
+  });
+}
+
+function envOf(name: string): string {
+  return `RONDO_${name.replace(/[A-Z]/g, '_$&').toUpperCase()}`;
+}
+
+function flagOf(name: string): string {
+  return `--${name.replace(/[A-Z]/g, '-$&').toLowerCase()}`;
+}
+
+function text(value: string, help: string, fallback: string): Option<string> {
+  const parse = (given: string): string => {
+    if (given === '' && fallback !== '') throw new Error('something is wanted');
+    return given;
+  };
+  return { help, value, fallback, parse };
+}
+
+function nodeName(help: string): Option<NodeId> {
+  return { help, value: 'name', fallback: '' as NodeId, parse: (id) => id as NodeId };
+}
+
+function whole(help: string, fallback: number, least: number, most: number): Option<number> {
+  const parse = (given: string): number => {
+    const number = /^\d+$/.test(given) ? Number(given) : NaN;
+    if (number >= least && number <= most) return number;
+    throw new Error(`a whole number from ${String(least)} to ${String(most)} is wanted`);
+  };
+  return { help, value: 'number', fallback, parse };
+}
+
+function powerOfTwo(given: string): number {
+  const number = Number(given);
+  if (Number.isInteger(Math.log2(number)) && number >= 8 && number <= 4096) return number;
+  throw new Error('a power of two from 8 to 4096 is wanted');
+}
+
+function oneOf<T extends string>(choices: readonly T[], help: string, fallback: T): Option<T> {
+  const parse = (given: string): T => {
+    const found = choices.find((choice) => choice === given);
+    if (found !== undefined) return found;
+    throw new Error(`one of ${choices.join(', ')} is wanted`);
+  };
+  return { help, value: choices.join('|'), fallback, parse };
+}

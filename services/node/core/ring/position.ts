@@ -1,0 +1,35 @@
+import { assert } from '../assert.js';
+import type { Partition, Position } from '../types.js';
+
+/**
+ * Where a key lies on the ring. The ring is the range of unsigned 64-bit numbers; MD5 spreads keys evenly over it, so
+ * that Q equal slices hold about equally many keys, whatever the keys look like (Dynamo, §4.2).
+ */
+
+const POSITION_BYTES = 8;
+
+export const PARTITIONS_MIN = 8;
+export const PARTITIONS_MAX = 4096;
+
+/** Whether a ring can be cut into this many slices: a power of two from 8 to 4096. */
+export function isPartitionCount(count: number): boolean {
+  const isWithin = Number.isInteger(count) && count >= PARTITIONS_MIN && count <= PARTITIONS_MAX;
+  return isWithin && count === 2 ** log2(count);
+}
+
+/** The first 8 of the 16 bytes of MD5(key), big-endian; a copy. */
+export function positionOf(md5: Uint8Array): Position {
+  assert(md5.length >= POSITION_BYTES, 'a digest has at least 8 bytes');
+  return md5.slice(0, POSITION_BYTES) as Position;
+}
+
+/** The slice that a position lies in: its top log2(partitions) bits. */
+export function partitionOf(position: Position, partitions: number): Partition {
+  const top16 = ((position[0] ?? 0) << 8) | (position[1] ?? 0);
+  return (top16 >>> (16 - log2(partitions))) as Partition;
+}
+
+/** Of a power of two. */
+export function log2(powerOfTwo: number): number {
+  return 31 - Math.clz32(powerOfTwo);
+}

@@ -1,0 +1,43 @@
+import type { ClusterDocument, NodeId, Partition, Placement, Position } from '../types.js';
+import { clockwiseOrders } from './clockwise.js';
+import { at, indexesById } from './elements.js';
+import { partitionOf } from './position.js';
+
+/** Who answers for a partition: the primaries hold it, the fallbacks stand in for them in this order (R4). */
+export interface ReplicaSet {
+  /** The owner of the partition's token first. */
+  readonly primaries: readonly NodeId[];
+  /** All other nodes, in the order in which their tokens are met clockwise. */
+  readonly fallbacks: readonly NodeId[];
+}
+
+/** A cluster document made ready for the way of a request: every look-up is one index into a table. */
+export interface Ring {
+  readonly partitions: number;
+  /** The effective N: the size of every set of primaries. */
+  readonly replicasEffective: number;
+  partitionOf(position: Position): Partition;
+  replicaSet(partition: Partition): ReplicaSet;
+}
+
+/** The same document gives the same replica sets everywhere (I8). The document must be valid. */
+export function createRing(document: ClusterDocument): Ring {
+  const { partitions, nodes, placement } = document;
+  const ids = nodes.map((node) => node.id);
+  const orders = clockwiseOrders(document.tokens, indexesById(ids));
+  const sets = orders.map((order, partition) => replicaSetOf(ids, at(placement, partition), order));
+  return {
+    partitions,
+    replicasEffective: Math.min(document.replicas, nodes.length),
+    partitionOf: (position) => partitionOf(position, partitions),
+    replicaSet: (partition) => at(sets, partition),
+  };
+}
+
+function replicaSetOf(ids: readonly NodeId[], placement: Placement, order: readonly number[]): ReplicaSet {
+  const fallbacks = order.filter((node) => !placement.now.includes(node));
+  return Object.freeze({
+    primaries: Object.freeze(placement.now.map((node) => at(ids, node))),
+    fallbacks: Object.freeze(fallbacks.map((node) => at(ids, node))),
+  });
+}

@@ -1,0 +1,112 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { Meter, Op } from './meter.js';
+import type { Holding, Room } from './room.js';
+
+/**
+ * One request and its reply. It lasts from the request line until the reply has gone out or the connection has closed,
+ * *and* the service has answered: a client that hangs up makes no room for the next while the node still works for it.
+ */
+export interface Exchange extends Holding {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly startedMs: number;
+  op: Op;
+  /** What the metrics say of it: an error's code, `ok`, or `notFound`; `aborted` until there is a reply. */
+  code: string;
+  /** The client sends its body only when told to (`Expect: 100-continue`), and has not been. */
+  awaitsContinue: boolean;
+  /** The body is still arriving and nothing of a reply has been written. */
+  reading: boolean;
+  /** The service owes an answer. */
+  waiting: boolean;
+  /** The reply has gone out, or nobody is there to take it. */
+  gone: boolean;
+}
+
+/** Follows every exchange to its end, and knows what each connection is still owed (I11). */
+export interface Exchanges {
+  /** Follows a connection until it closes. */
+  connect(socket: Duplex): void;
+  open(request: IncomingMessage, response: ServerResponse): Exchange;
+  /** The service has answered. */
+  settle(exchange: Exchange): void;
+  /** Whether a reply to a complete request is outstanding on this connection. */
+  owesReply(socket: Duplex): boolean;
+  of(response: ServerResponse): Exchange | undefined;
+  /** From now on every reply that is not yet under way closes its connection. */
+  closeAfterReplies(): void;
+  /** Closes the connections on which no reply is outstanding. */
+  closeIdle(): void;
+}
+
+export function createExchanges(room: Room, meter: Meter): Exchanges {
+  const byConnection = new Map<Duplex, Set<Exchange>>();
+  const byResponse = new WeakMap<ServerResponse, Exchange>();
+  let closing = false;
+
+  function release(exchange: Exchange): void {
+    if (!exchange.gone || exchange.waiting) return;
+    room.discount(exchange);
+    meter.done(exchange.op, exchange.code, exchange.startedMs);
+  }
+
+  function leave(exchange: Exchange): void {
+    if (exchange.gone) return;
+    exchange.gone = true;
+    byConnection.get(exchange.request.socket)?.delete(exchange);
+    release(exchange);
+  }
+
+  return {
+    connect(socket) {
+      const exchanges = new Set<Exchange>();
+      byConnection.set(socket, exchanges);
+      socket.once('close', () => {
+        byConnection.delete(socket);
+        exchanges.forEach(leave);
+      });
+    },
+    open(request, response) {
+      const exchange = newExchange(request, response);
+      byConnection.get(request.socket)?.add(exchange);
+      byResponse.set(response, exchange);
+      response.once('finish', () => leave(exchange));
+      if (closing) markLast(exchange);
+      return exchange;
+    },
+    settle(exchange) {
+      exchange.waiting = false;
+      release(exchange);
+    },
+    owesReply: (socket) => [...(byConnection.get(socket) ?? [])].some(({ reading }) => !reading),
+    of: (response) => byResponse.get(response),
+    closeAfterReplies() {
+      closing = true;
+      for (const exchanges of byConnection.values()) exchanges.forEach(markLast);
+    },
+    closeIdle() {
+      for (const [socket, exchanges] of byConnection) if (exchanges.size === 0) socket.destroy();
+    },
+  };
+}
+
+function newExchange(request: IncomingMessage, response: ServerResponse): Exchange {
+  return {
+    request,
+    response,
+    startedMs: performance.now(),
+    op: 'admin',
+    code: 'aborted',
+    admitted: false,
+    bytes: 0,
+    awaitsContinue: false,
+    reading: false,
+    waiting: false,
+    gone: false,
+  };
+}
+
+function markLast({ response }: Exchange): void {
+  if (!response.headersSent) response.setHeader('Connection', 'close');
+}

@@ -1,0 +1,35 @@
+import { STATUS_CODES } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { ERRORS, requestError } from '../core/errors.js';
+import type { ErrorCode } from '../core/errors.js';
+import { errorJson } from './replies.js';
+
+/**
+ * Answers on the socket itself, where there is no request to answer: what came was not HTTP, too long, or too slow.
+ * The connection closes afterwards, because nobody can tell where a next request would begin.
+ */
+export function replyRaw(socket: Duplex, code: ErrorCode): void {
+  const body = errorJson(requestError(code));
+  const { status } = ERRORS[code];
+  const head = [
+    `HTTP/1.1 ${String(status)} ${STATUS_CODES[status] ?? ''}`,
+    'Content-Type: application/json',
+    `Content-Length: ${String(Buffer.byteLength(body))}`,
+    'Connection: close',
+  ];
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`, () => {
+    socket.destroy();
+  });
+}
+
+/** What a failure of the parser, under its Node.js error code, is to the client. */
+export function parserErrorCode(nodeCode: string | undefined): ErrorCode {
+  switch (nodeCode) {
+    case 'HPE_HEADER_OVERFLOW':
+      return 'headers_too_large';
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return 'request_timeout';
+    default:
+      return 'malformed_request';
+  }
+}

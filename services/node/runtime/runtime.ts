@@ -1,0 +1,187 @@
+import { assertNever } from '../core/assert.js';
+import {
+  type Effect,
+  type NodeEvent,
+  type ReplyOutcome,
+  type SteppingNode,
+  type Ticket,
+  TICK_MS,
+} from '../core/protocol/events.js';
+import type { GetOutcome, GetRequest, PutOutcome, PutRequest } from '../core/protocol/messages.js';
+import type { NodeId } from '../core/types.js';
+import type { Bus, BusHandlers } from '../ports/bus.js';
+import type { Clock } from '../ports/clock.js';
+import type { Storage } from '../ports/storage.js';
+import type { Metrics } from '../ports/telemetry.js';
+
+/**
+ * Runs a node: one queue of events, taken one at a time; each step's effects are carried out on the ports in order, and
+ * what the ports answer becomes the next events. Decides nothing.
+ */
+export interface Runtime {
+  /** What the bus is to call; usable before {@link Runtime.start}. */
+  readonly busHandlers: BusHandlers;
+  /** Events that came earlier are worked off now. */
+  start(bus: Bus): void;
+  get(request: GetRequest): Promise<GetOutcome>;
+  put(request: PutRequest): Promise<PutOutcome>;
+  probe(node: NodeId, timeoutMs: number): Promise<boolean>;
+  /** Refuses new requests and resolves when the live ones have ended, each by its deadline. Idempotent. */
+  stop(): Promise<void>;
+}
+
+export interface RuntimeOptions {
+  readonly node: SteppingNode;
+  readonly storage: Storage;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  /** The core threw: its state cannot be trusted any more, and the process has to end. */
+  readonly onBug: (error: unknown) => void;
+}
+
+type Caller = (reply: ReplyOutcome) => void;
+
+export function createRuntime(options: RuntimeOptions): Runtime {
+  return new NodeRuntime(options);
+}
+
+class NodeRuntime implements Runtime {
+  readonly busHandlers: BusHandlers;
+  readonly #options: RuntimeOptions;
+  readonly #callers = new Map<Ticket, Caller>();
+  readonly #queue: NodeEvent[] = [];
+  #bus: Bus | undefined;
+  #lastTicket: Ticket = 0;
+  #draining = false;
+  #stopTicks: (() => void) | undefined;
+  #stopped: Promise<void> | undefined;
+  #onIdle: (() => void) | undefined;
+
+  constructor(options: RuntimeOptions) {
+    this.#options = options;
+    this.busHandlers = {
+      onMessage: (from, message, remainingMs) => {
+        this.#dispatch({ type: 'message', from, message, remainingMs });
+      },
+      onUnroutable: (to, message) => {
+        this.#dispatch({ type: 'unroutable', to, message });
+      },
+    };
+  }
+
+  start(bus: Bus): void {
+    this.#bus = bus;
+    this.#stopTicks = this.#options.clock.every(TICK_MS, () => {
+      this.#dispatch({ type: 'tick' });
+      this.#noticeIdle();
+    });
+    this.#drain();
+  }
+
+  get(request: GetRequest): Promise<GetOutcome> {
+    return new Promise((resolve) => {
+      const ticket = this.#ticket((reply) => {
+        if (reply.to === 'get') resolve(reply.outcome);
+      });
+      this.#dispatch({ type: 'get', ticket, request });
+    });
+  }
+
+  put(request: PutRequest): Promise<PutOutcome> {
+    return new Promise((resolve) => {
+      const ticket = this.#ticket((reply) => {
+        if (reply.to === 'put') resolve(reply.outcome);
+      });
+      this.#dispatch({ type: 'put', ticket, request });
+    });
+  }
+
+  probe(node: NodeId, timeoutMs: number): Promise<boolean> {
+    return new Promise((resolve) => {
+      const ticket = this.#ticket((reply) => {
+        if (reply.to === 'probe') resolve(reply.reachable);
+      });
+      this.#dispatch({ type: 'probe', ticket, node, timeoutMs });
+    });
+  }
+
+  stop(): Promise<void> {
+    this.#stopped ??= new Promise((resolve) => {
+      this.#dispatch({ type: 'stop' });
+      this.#onIdle = resolve;
+      this.#noticeIdle();
+    });
+    return this.#stopped;
+  }
+
+  #noticeIdle(): void {
+    const { liveRequests, cells } = this.#options.node.sizes();
+    if (!this.#onIdle || liveRequests > 0 || cells > 0) return;
+    this.#stopTicks?.();
+    this.#onIdle();
+    this.#onIdle = undefined;
+  }
+
+  #ticket(caller: Caller): Ticket {
+    const ticket = ++this.#lastTicket;
+    this.#callers.set(ticket, caller);
+    return ticket;
+  }
+
+  #dispatch(event: NodeEvent): void {
+    this.#queue.push(event);
+    if (this.#bus && !this.#draining) this.#drain();
+  }
+
+  /** Ports may answer at once, from inside an effect: their events join the queue and wait for their turn. */
+  #drain(): void {
+    this.#draining = true;
+    try {
+      for (let i = 0; i < this.#queue.length; i++) {
+        const event = this.#queue[i];
+        if (event) this.#step(event);
+      }
+    } catch (error) {
+      this.#options.onBug(error);
+    } finally {
+      this.#queue.length = 0;
+      this.#draining = false;
+    }
+  }
+
+  #step(event: NodeEvent): void {
+    const { node, clock } = this.#options;
+    for (const effect of node.step(event, clock.now())) this.#perform(effect);
+  }
+
+  #perform(effect: Effect): void {
+    switch (effect.type) {
+      case 'send':
+        this.#bus?.send(effect.to, effect.message, effect.remainingMs);
+        return;
+      case 'load':
+        this.#options.storage.read(effect.key, (result) => {
+          this.#dispatch({ type: 'loaded', purpose: effect.purpose, result });
+        });
+        return;
+      case 'store':
+        this.#store(effect);
+        return;
+      case 'reply':
+        this.#callers.get(effect.ticket)?.(effect.reply);
+        this.#callers.delete(effect.ticket);
+        return;
+      case 'observe':
+        this.#options.metrics.count('rondo_events_total', { event: effect.fact });
+        return;
+      default:
+        assertNever(effect);
+    }
+  }
+
+  #store({ store, key, record, counter }: Extract<Effect, { type: 'store' }>): void {
+    this.#options.storage.write({ key, record, counter }, (error) => {
+      this.#dispatch({ type: error ? 'storeFailed' : 'stored', key, store });
+    });
+  }
+}

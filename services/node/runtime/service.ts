@@ -1,0 +1,30 @@
+import type { GetOutcome, GetRequest, PutOutcome, PutRequest } from '../core/protocol/messages.js';
+import type { ClusterDocument, Key, NodeId, VersionedRecord } from '../core/types.js';
+import type { PeerState } from '../ports/bus.js';
+
+/** What the HTTP edge may ask of a node. Every promise settles by the request's deadline (I11) and none rejects. */
+export interface NodeService {
+  get(request: GetRequest): Promise<GetOutcome>;
+  put(request: PutRequest): Promise<PutOutcome>;
+  /** Whether the node answered a ping over the bus within `timeoutMs`; the node itself always does. */
+  probe(node: NodeId, timeoutMs: number): Promise<boolean>;
+  /** Everything this node holds, siblings and tombstones included, as of the call. */
+  dump(): AsyncIterable<{ readonly key: Key; readonly record: VersionedRecord }>;
+  /** The version string of a record, as a GET would give it. */
+  versionOf(key: Key, record: VersionedRecord): string;
+  status(): NodeStatus;
+}
+
+/** Plain data, as `/cluster` shows it. */
+export interface NodeStatus {
+  readonly node: NodeId;
+  readonly actor: string;
+  readonly incarnation: number;
+  readonly complete: boolean;
+  /** Takes traffic: started, not stopping, storage healthy. */
+  readonly ready: boolean;
+  readonly document: ClusterDocument;
+  readonly peers: ReadonlyMap<NodeId, PeerState>;
+  readonly storage: { readonly sequence: number; readonly damaged: number };
+  readonly live: { readonly requests: number; readonly bytes: number };
+}

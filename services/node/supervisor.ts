@@ -1,0 +1,241 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { existsSync, mkdirSync, openSync, renameSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Bootstrap, writeJsonDurably } from './clusterFile.js';
+import { sharedArguments, type StartConfig } from './config.js';
+import type { ClusterNode, NodeId } from './core/types.js';
+import { checkPorts, type Kept, portsOf, prepareData, SupervisorError } from './localCluster.js';
+
+/**
+ * Runs several nodes on this machine, each a process of its own: makes the bootstrap list on the first start, starts the
+ * nodes, restarts one that dies with growing pauses, and stops all in order. A node notices when its supervisor is gone
+ * and stops too.
+ */
+
+/** What happens, for whoever shows it; in the order in which it happens. */
+export type SupervisorEvent =
+  | { readonly event: 'warning'; readonly message: string }
+  | {
+      readonly event: 'node';
+      readonly node: NodeId;
+      readonly url: string;
+      readonly pid: number;
+      readonly dataDir: string;
+    }
+  | {
+      readonly event: 'ready';
+      readonly seconds: number;
+      readonly data: string;
+      readonly bootstrap: Bootstrap;
+    }
+  | {
+      readonly event: 'exited';
+      readonly node: NodeId;
+      readonly how: string;
+      readonly restartInMs: number | undefined;
+    }
+  | { readonly event: 'stopping' };
+
+export interface SupervisorOptions {
+  readonly config: StartConfig;
+  readonly restart: boolean;
+  /** The script of a single node. */
+  readonly nodeEntry: string;
+  readonly report: (event: SupervisorEvent) => void;
+}
+
+export interface Supervisor {
+  /** Resolves when all nodes take traffic; rejects with a {@link SupervisorError}, and all are stopped again. */
+  readonly ready: Promise<void>;
+  /** SIGTERM to all, SIGKILL to those still there after {@link STOP_TIMEOUT_MS}. Idempotent. */
+  stop(): Promise<void>;
+}
+
+const READY_TIMEOUT_MS = 60_000;
+const STOP_TIMEOUT_MS = 15_000;
+const BACKOFF_MS = { first: 250, last: 10_000 };
+const HEALTHY_AFTER_MS = 30_000;
+const LOG_BYTES_MAX = 16 * 1024 * 1024;
+
+interface Member {
+  readonly node: ClusterNode;
+  readonly index: number;
+  readonly dataDir: string;
+  child: ChildProcess | undefined;
+  backoffMs: number;
+  restartTimer: NodeJS.Timeout | undefined;
+}
+
+/** Checks folder and ports, then starts the nodes. Rejects with a {@link SupervisorError} before anything is started. */
+export async function startSupervisor(options: SupervisorOptions): Promise<Supervisor> {
+  const { config, report } = options;
+  const warn = (message: string): void => {
+    report({ event: 'warning', message });
+  };
+  const { kept, path } = await prepareData(config, warn);
+  await checkPorts(config);
+  if (kept.replicas > config.nodes) {
+    const copies = String(config.nodes);
+    warn(`${String(kept.replicas)} replicas need as many nodes; with ${copies} there are ${copies} copies`);
+  }
+  return new NodeGroup(options, kept, path).start();
+}
+
+class NodeGroup implements Supervisor {
+  readonly ready: Promise<void>;
+  readonly #options: SupervisorOptions;
+  readonly #bootstrap: Kept;
+  readonly #bootstrapPath: string;
+  readonly #members: readonly Member[];
+  #resolveReady: () => void = () => undefined;
+  #rejectReady: (error: Error) => void = () => undefined;
+  #stopped: Promise<void> | undefined;
+
+  constructor(options: SupervisorOptions, bootstrap: Kept, bootstrapPath: string) {
+    this.#options = options;
+    this.#bootstrap = bootstrap;
+    this.#bootstrapPath = bootstrapPath;
+    this.#members = bootstrap.nodes.map((node, index) => ({
+      node,
+      index,
+      dataDir: join(options.config.data, node.id),
+      child: undefined,
+      backoffMs: BACKOFF_MS.first,
+      restartTimer: undefined,
+    }));
+    this.ready = new Promise((resolve, reject) => {
+      this.#resolveReady = resolve;
+      this.#rejectReady = reject;
+    });
+  }
+
+  start(): this {
+    void this.#bringUp();
+    return this;
+  }
+
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stopAll();
+    return this.#stopped;
+  }
+
+  async #bringUp(): Promise<void> {
+    const startedAt = performance.now();
+    try {
+      await Promise.all(this.#members.map((member) => this.#launch(member)));
+      if (this.#bootstrap.founded !== true) {
+        await writeJsonDurably(this.#bootstrapPath, { ...this.#bootstrap, founded: true });
+      }
+      const seconds = (performance.now() - startedAt) / 1000;
+      this.#options.report({
+        event: 'ready',
+        seconds,
+        data: this.#options.config.data,
+        bootstrap: this.#bootstrap,
+      });
+      this.#resolveReady();
+    } catch (error) {
+      await this.stop();
+      this.#rejectReady(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
+  /** Resolves when the node is ready; rejects when it ends, or stays silent, before that. */
+  async #launch(member: Member): Promise<void> {
+    const child = this.#spawn(member);
+    await outcomeOf(child, member.node.id);
+    const readyAt = performance.now();
+    const { node, dataDir } = member;
+    this.#options.report({ event: 'node', node: node.id, url: urlOf(node), pid: child.pid ?? 0, dataDir });
+    child.once('exit', (code, signal) => {
+      if (performance.now() - readyAt > HEALTHY_AFTER_MS) member.backoffMs = BACKOFF_MS.first;
+      this.#onExit(member, signal ?? `code ${String(code)}`);
+    });
+  }
+
+  #spawn(member: Member): ChildProcess {
+    const { config, nodeEntry } = this.#options;
+    const { node, index, dataDir } = member;
+    mkdirSync(dataDir, { recursive: true });
+    const ports = portsOf(config, index);
+    const args = [
+      `--node-id=${node.id}`,
+      `--data-dir=${dataDir}`,
+      `--bootstrap=${this.#bootstrapPath}`,
+      `--http-port=${String(ports.http)}`,
+      `--bus-port=${String(ports.bus)}`,
+      // A node whose data is lost later must not take itself for complete (R3).
+      ...(this.#bootstrap.founded === true ? [] : [`--expect-nodes=${String(config.nodes)}`]),
+      ...sharedArguments(config),
+    ];
+    const stdio = ['ignore', openLogFile(join(dataDir, 'node.log')), 'inherit', 'ipc'] as const;
+    member.child = fork(nodeEntry, args, { stdio: [...stdio], execArgv: [] });
+    return member.child;
+  }
+
+  #onExit(member: Member, how: string): void {
+    member.child = undefined;
+    const { restart, report } = this.#options;
+    if (this.#stopped) return;
+    const restartInMs = restart ? member.backoffMs : undefined;
+    report({ event: 'exited', node: member.node.id, how, restartInMs });
+    if (restartInMs === undefined) return;
+    member.backoffMs = Math.min(member.backoffMs * 2, BACKOFF_MS.last);
+    member.restartTimer = setTimeout(() => {
+      this.#launch(member).catch((error: unknown) => {
+        this.#onExit(member, error instanceof Error ? error.message : String(error));
+      });
+    }, restartInMs);
+  }
+
+  async #stopAll(): Promise<void> {
+    this.#options.report({ event: 'stopping' });
+    for (const member of this.#members) clearTimeout(member.restartTimer);
+    await Promise.all(this.#members.map((member) => endChild(member.child)));
+  }
+}
+
+async function endChild(child: ChildProcess | undefined): Promise<void> {
+  if (!child || child.exitCode !== null || child.signalCode !== null) return;
+  const ended = new Promise((resolve) => child.once('exit', resolve));
+  const timer = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS);
+  child.kill('SIGTERM');
+  await ended;
+  clearTimeout(timer);
+}
+
+function outcomeOf(child: ChildProcess, id: NodeId): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let reason: string | undefined;
+    const timer = setTimeout(() => {
+      reason = `not ready within ${String(READY_TIMEOUT_MS / 1000)} s`;
+      child.kill('SIGKILL');
+    }, READY_TIMEOUT_MS);
+    const onExit = (code: number | null, signal: string | null): void => {
+      clearTimeout(timer);
+      reject(
+        new SupervisorError(
+          `${id}: ${reason ?? `ended while starting (${signal ?? `code ${String(code)}`})`}`,
+        ),
+      );
+    };
+    child.once('exit', onExit);
+    child.on('message', (message: { readonly type: string; readonly message?: string }) => {
+      if (message.type === 'failed') reason = message.message;
+      if (message.type !== 'ready') return;
+      clearTimeout(timer);
+      child.off('exit', onExit);
+      resolve();
+    });
+  });
+}
+
+/** Appends; what is older than one file of {@link LOG_BYTES_MAX} is dropped at a start. */
+function openLogFile(path: string): number {
+  if (existsSync(path) && statSync(path).size > LOG_BYTES_MAX) renameSync(path, `${path}.1`);
+  return openSync(path, 'a');
+}
+
+function urlOf(node: ClusterNode): string {
+  return `http://${node.httpAddress}`;
+}
