@@ -44,7 +44,8 @@ export function failureOf(error: unknown): Failure {
 
 /** The system's name of an I/O error (`ENOENT`), if it is one. */
 export function errnoOf(error: unknown): string | undefined {
-  if (!(error instanceof Error) || !('code' in error) || !('syscall' in error)) return undefined;
+  if (typeof error !== 'object' || error === null || !('code' in error) || !('syscall' in error))
+    return undefined;
   return typeof error.code === 'string' ? error.code : undefined;
 }
 

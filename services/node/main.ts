@@ -43,6 +43,7 @@ async function startNode(config: NodeConfig): Promise<RunningNode> {
     directory: join(config.dataDir, 'db'),
     partitions: cluster.document.partitions,
     founding: !cluster.isKept && config.expectNodes > 0,
+    incarnationFloor: Math.floor(Date.now() / 1000),
     digests: nodeDigests(),
     entropy: systemEntropy(),
     ...telemetry,

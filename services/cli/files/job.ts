@@ -71,6 +71,8 @@ export async function runJob(context: Context, options: JobOptions, plan: JobPla
   });
   const startedMs = performance.now();
   const failure = await failureFrom(plan.run(job));
+  // Chunks that were asked for in advance and are no longer wanted are not tried again.
+  stop.abort();
   off();
   reporter.stop();
   const exit = failure?.exit ?? (problems.problems() > 0 ? EXIT.negative : EXIT.ok);

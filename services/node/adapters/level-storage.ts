@@ -26,6 +26,8 @@ export interface LevelStorageOptions {
   readonly partitions: number;
   /** Whether a directory without data is complete: true only when the cluster is founded (R3, R8). */
   readonly founding: boolean;
+  /** Least incarnation; a time, so that a directory made anew does not repeat those of the one that was lost. */
+  readonly incarnationFloor?: number;
   readonly digests: Pick<Digests, 'md5'>;
   readonly entropy: Entropy;
   readonly metrics: Metrics;

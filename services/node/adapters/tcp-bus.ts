@@ -127,7 +127,13 @@ function sizeOf(context: BusContext, message: Message): number | undefined {
 }
 
 function peerStates(links: Links): ReadonlyMap<NodeId, PeerState> {
-  return new Map([...links].map(([id, { fast }]) => [id, fast.state()]));
+  return new Map([...links].map(([id, { fast, large }]) => [id, worse(fast.state(), large.state())]));
+}
+
+/** A peer counts as connected once messages of every size reach it. */
+function worse(a: PeerState, b: PeerState): PeerState {
+  if (a === 'unreachable' || b === 'unreachable') return 'unreachable';
+  return a === 'connecting' ? a : b;
 }
 
 function connectedPeers(links: Links): number {

@@ -37,7 +37,11 @@ import { decodeVersion, type VersionSeal } from './versioning/version.js';
  * nodes. No I/O, no time but `now`, no randomness: the same events give the same effects.
  */
 
-const REQUESTS_PER_INCARNATION = 2 ** 32;
+/**
+ * Incarnations grow by at least one a second of life, and no node takes a million requests a second: numbers of two lives
+ * never meet, and an answer to a request from before a restart finds nobody.
+ */
+const REQUESTS_PER_INCARNATION = 2 ** 20;
 
 export function createNode(options: NodeOptions): SteppingNode {
   return new StorageNode(options);

@@ -6,7 +6,7 @@ export interface NodeOptions {
   readonly actor: Actor;
   /** Highest counter that this actor may have used (R2). */
   readonly counter: number;
-  /** Grows with each start of the node; keeps its request numbers from meeting old answers. */
+  /** Grows with each start of the node, also when its data is lost: seconds of the wall clock, or one more than last. */
   readonly incarnation: number;
   /** Whether this replica holds everything acknowledged for its partitions (R3). */
   readonly complete: boolean;

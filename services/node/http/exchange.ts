@@ -29,6 +29,11 @@ export interface Exchanges {
   /** Follows a connection until it closes. */
   connect(socket: Duplex): void;
   open(request: IncomingMessage, response: ServerResponse): Exchange;
+  /**
+   * Starts the exchange once its connection owes no earlier reply: requests of one connection take effect in their order
+   * (RFC 9112 §9.3.2). False, and never started, where too many are in line already.
+   */
+  inTurn(exchange: Exchange, start: () => void): boolean;
   /** The service has answered. */
   settle(exchange: Exchange): void;
   /** Whether a reply to a complete request is outstanding on this connection. */
@@ -40,8 +45,18 @@ export interface Exchanges {
   closeIdle(): void;
 }
 
+interface Connection {
+  readonly live: Set<Exchange>;
+  current: Exchange | undefined;
+  /** Pipelined requests that wait for their turn. */
+  readonly line: { readonly exchange: Exchange; readonly start: () => void }[];
+}
+
+/** Few clients pipeline at all; one that does may be this far ahead. */
+const PIPELINED_MAX = 64;
+
 export function createExchanges(room: Room, meter: Meter): Exchanges {
-  const byConnection = new Map<Duplex, Set<Exchange>>();
+  const byConnection = new Map<Duplex, Connection>();
   const byResponse = new WeakMap<ServerResponse, Exchange>();
   let closing = false;
 
@@ -54,41 +69,57 @@ export function createExchanges(room: Room, meter: Meter): Exchanges {
   function leave(exchange: Exchange): void {
     if (exchange.gone) return;
     exchange.gone = true;
-    byConnection.get(exchange.request.socket)?.delete(exchange);
     release(exchange);
+    const connection = byConnection.get(exchange.request.socket);
+    connection?.live.delete(exchange);
+    if (connection?.current === exchange) startNext(connection);
   }
 
   return {
     connect(socket) {
-      const exchanges = new Set<Exchange>();
-      byConnection.set(socket, exchanges);
+      const connection: Connection = { live: new Set(), current: undefined, line: [] };
+      byConnection.set(socket, connection);
       socket.once('close', () => {
         byConnection.delete(socket);
-        exchanges.forEach(leave);
+        connection.live.forEach(leave);
       });
     },
     open(request, response) {
       const exchange = newExchange(request, response);
-      byConnection.get(request.socket)?.add(exchange);
+      byConnection.get(request.socket)?.live.add(exchange);
       byResponse.set(response, exchange);
       response.once('finish', () => leave(exchange));
       if (closing) markLast(exchange);
       return exchange;
     },
+    inTurn(exchange, start) {
+      const connection = byConnection.get(exchange.request.socket);
+      if (!connection) return true;
+      if (connection.line.length >= PIPELINED_MAX) return false;
+      connection.line.push({ exchange, start });
+      if (!connection.current) startNext(connection);
+      return true;
+    },
     settle(exchange) {
       exchange.waiting = false;
       release(exchange);
     },
-    owesReply: (socket) => [...(byConnection.get(socket) ?? [])].some(({ reading }) => !reading),
+    owesReply: (socket) => [...(byConnection.get(socket)?.live ?? [])].some(({ reading }) => !reading),
     of: (response) => byResponse.get(response),
     closeAfterReplies() {
       closing = true;
-      for (const exchanges of byConnection.values()) exchanges.forEach(markLast);
+      for (const { live } of byConnection.values()) live.forEach(markLast);
     },
     closeIdle() {
-      for (const [socket, exchanges] of byConnection) if (exchanges.size === 0) socket.destroy();
+      for (const [socket, { live }] of byConnection) if (live.size === 0) socket.destroy();
     },
   };
+}
+
+function startNext(connection: Connection): void {
+  const next = connection.line.shift();
+  connection.current = next?.exchange;
+  next?.start();
 }
 
 function newExchange(request: IncomingMessage, response: ServerResponse): Exchange {

@@ -85,7 +85,11 @@ function newServer(limits: HttpLimits): Server {
 
 function attach(server: Server, edge: Edge): void {
   const { exchanges, telemetry } = edge;
-  const dispatch = createDispatch(edge);
+  const serve = createDispatch(edge);
+  const dispatch = (exchange: Exchange): void => {
+    if (!exchanges.inTurn(exchange, () => serve(exchange)))
+      refuseUnread(edge, exchange, requestError('overloaded'));
+  };
   server.on('connection', (socket) => {
     exchanges.connect(socket);
   });

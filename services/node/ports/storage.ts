@@ -9,7 +9,7 @@ export interface StorageIdentity {
   readonly counter: number;
   /** Number of the last synced batch; grows by one a batch over the life of the directory (R2). */
   readonly sequence: number;
-  /** Grows by one each time the directory is opened. */
+  /** Grows each time the directory is opened. */
   readonly incarnation: number;
   /** Whether this replica holds everything acknowledged for its partitions (R3). */
   readonly complete: boolean;

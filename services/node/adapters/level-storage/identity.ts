@@ -16,6 +16,7 @@ export interface IdentityOptions {
   readonly partitions: number;
   readonly founding: boolean;
   readonly entropy: Entropy;
+  readonly incarnationFloor?: number;
 }
 
 /**
@@ -27,7 +28,8 @@ export async function assumeIdentity(database: Database, options: IdentityOption
   if (!stored && !(await isEmpty(database))) throw damaged(options.directory, 'its metadata is missing');
   if (stored && stored.partitions !== options.partitions) throw otherPartitions(stored, options);
   const before = stored ?? newIdentity(options);
-  const metadata = { ...before, incarnation: before.incarnation + 1, sequence: before.sequence + 1 };
+  const incarnation = Math.max(before.incarnation + 1, options.incarnationFloor ?? 0);
+  const metadata = { ...before, incarnation, sequence: before.sequence + 1 };
   await database.commit([metadataOperation(metadata)]);
   return metadata;
 }

@@ -1,6 +1,6 @@
 import { at, range } from './elements.js';
 import { addArc, createNetwork, flowOf, type Network, sendCheapest, SINK, SOURCE } from './flow.js';
-import { log2 } from './position.js';
+import { shuffled } from './shuffle.js';
 import type { Bounds } from './shares.js';
 
 /**
@@ -39,7 +39,8 @@ export function assign(assignment: Assignment): number[][] {
   // A chain of exchanges passes each node once, so that this is more than any chain can save.
   const extraCost = bounds.length * assignment.costMax + 1;
   addShares(network, bounds, extraCost);
-  const choices = farApart(partitions).flatMap((partition) =>
+  // Shuffled, so that what is left open by costs makes no pattern that later changes would have to break up.
+  const choices = shuffled(range(partitions), bounds.length).flatMap((partition) =>
     addPartition(network, assignment, partition, extraCost),
   );
   sendCheapest(network);
@@ -80,7 +81,7 @@ function addChoices(
   cost: Assignment['cost'],
 ): Choice[] {
   const choices: Choice[] = [];
-  for (const node of members) {
+  for (const node of shuffled(members, partition)) {
     const price = cost(partition, node);
     if (price === undefined) continue;
     choices.push({ arc: addArc(network, from, nodeVertex(node), 1, price), partition, node });
@@ -90,16 +91,6 @@ function addChoices(
 
 function nodeVertex(node: number): number {
   return 2 + node;
-}
-
-/** All partitions, each far from the one before (bits reversed), so that what a node gains is spread over the ring. */
-function farApart(partitions: number): number[] {
-  const bits = log2(partitions);
-  return range(partitions).map((index) => {
-    let reversed = 0;
-    for (let bit = 0; bit < bits; bit++) reversed |= ((index >> bit) & 1) << (bits - 1 - bit);
-    return reversed;
-  });
 }
 
 function collect(network: Network, choices: readonly Choice[], partitions: number): number[][] {

@@ -1,6 +1,7 @@
 import { clockwiseOrders, walk } from './clockwise.js';
 import { at, range } from './elements.js';
 import { type PlannedNode, tokenBounds } from './shares.js';
+import { shuffled } from './shuffle.js';
 
 /** Who owns each token and which nodes hold each partition: what the planner starts from and what it makes. */
 export interface Allotment {
@@ -11,30 +12,20 @@ export interface Allotment {
 }
 
 /**
- * The ring of a new cluster as Dynamo draws it: tokens dealt in turns, replica sets by the clockwise walk. With equal
- * weights and no zones it is balanced as it stands; else the planner changes what balance and zones ask for.
+ * The ring of a new cluster as Dynamo draws it: tokens are dealt, replica sets follow by the clockwise walk. With equal
+ * weights and one zone it is balanced as it stands; else the planner changes what balance asks for.
  *
  * @param size replicas of a partition, at most as many as there are nodes
  */
 export function found(nodes: readonly PlannedNode[], partitions: number, size: number): Allotment {
-  const isEqual = nodes.every((node) => node.weight === nodes[0]?.weight);
-  const turns = alternateZones(nodes);
+  const isUniform = nodes.every(({ weight, zone }) => weight === nodes[0]?.weight && zone === nodes[0].zone);
   const owners =
-    isEqual && nodes.length <= partitions
-      ? dealEqually(turns, partitions, size)
-      : dealByWeight(nodes, turns, partitions);
+    isUniform && nodes.length <= partitions
+      ? dealInTurns(nodes.length, partitions, size)
+      : dealByWeight(nodes, partitions);
   const zones = nodes.map((node) => node.zone);
   const sets = clockwiseOrders(owners, range(nodes.length)).map((order) => walk(order, zones, size));
   return { owners, sets };
-}
-
-/** All nodes, those of a zone as far apart as possible, so that few steps of the walk pass over anyone. */
-function alternateZones(nodes: readonly PlannedNode[]): number[] {
-  const places = nodes.map(({ zone }, i) => {
-    const before = nodes.slice(0, i).filter((node) => node.zone === zone).length;
-    return (before + 0.5) / nodes.filter((node) => node.zone === zone).length;
-  });
-  return range(nodes.length).sort((a, b) => at(places, a) - at(places, b) || a - b);
 }
 
 /**
@@ -43,45 +34,33 @@ function alternateZones(nodes: readonly PlannedNode[]): number[] {
  * the additional tokens go to nodes `size` turns apart, and the sets that they add cover all nodes evenly; when the
  * turns come back to where they began, they go on one further.
  */
-function dealEqually(turns: readonly number[], partitions: number, size: number): number[] {
-  const rounds = Math.floor(partitions / turns.length);
-  const extra = partitions % turns.length;
-  const lap = turns.length / greatestCommonDivisor(turns.length, size);
+function dealInTurns(nodes: number, partitions: number, size: number): number[] {
+  const rounds = Math.floor(partitions / nodes);
+  const extra = partitions % nodes;
+  const lap = nodes / greatestCommonDivisor(nodes, size);
   const roundOfExtra = new Map(
-    range(extra).map((k) => {
-      const turn = (k * size + Math.floor(k / lap)) % turns.length;
-      return [turn, Math.floor((k * rounds) / extra)];
-    }),
+    range(extra).map((k) => [(k * size + Math.floor(k / lap)) % nodes, Math.floor((k * rounds) / extra)]),
   );
   return range(rounds).flatMap((round) =>
-    turns.flatMap((node, turn) => (roundOfExtra.get(turn) === round ? [node, node] : [node])),
+    range(nodes).flatMap((node) => (roundOfExtra.get(node) === round ? [node, node] : [node])),
   );
 }
 
-/** Tokens by largest remainder, each node's spread evenly over the ring (smooth weighted round robin). */
-function dealByWeight(nodes: readonly PlannedNode[], turns: readonly number[], partitions: number): number[] {
-  const counts = largestRemainder(nodes, turns, partitions);
-  const credits = counts.map(() => 0);
-  return range(partitions).map(() => {
-    counts.forEach((count, node) => (credits[node] = at(credits, node) + count));
-    const owner = turns.reduce((best, node) => (at(credits, node) > at(credits, best) ? node : best));
-    credits[owner] = at(credits, owner) - partitions;
-    return owner;
-  });
-}
-
-function largestRemainder(
-  nodes: readonly PlannedNode[],
-  turns: readonly number[],
-  partitions: number,
-): number[] {
+/**
+ * Tokens by largest remainder, in an order without pattern: where the same neighbours meet again and again, too few of
+ * the sets that lose a node could take just any other, and a later change would have to move more.
+ */
+function dealByWeight(nodes: readonly PlannedNode[], partitions: number): number[] {
   const counts = tokenBounds(nodes, partitions).map((bounds) => bounds.least);
   const weight = nodes.reduce((total, node) => total + node.weight, 0);
   const remainders = nodes.map((node) => (node.weight * partitions) % weight);
   const left = partitions - counts.reduce((total, count) => total + count, 0);
-  const first = [...turns].sort((a, b) => at(remainders, b) - at(remainders, a));
-  for (const node of first.slice(0, left)) counts[node] = at(counts, node) + 1;
-  return counts;
+  const byRemainder = range(nodes.length).sort((a, b) => at(remainders, b) - at(remainders, a));
+  const tokens = [
+    ...counts.flatMap((count, node) => Array.from({ length: count }, () => node)),
+    ...byRemainder.slice(0, left),
+  ];
+  return shuffled(tokens, partitions);
 }
 
 function greatestCommonDivisor(a: number, b: number): number {
