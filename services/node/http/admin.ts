@@ -1,6 +1,6 @@
 import { pipeline } from 'node:stream/promises';
 import express from 'express';
-import type { ErrorRequestHandler, Express, RequestHandler, Response } from 'express';
+import type { ErrorRequestHandler, RequestHandler, Response } from 'express';
 import { requestError } from '../core/errors.js';
 import { clusterDump, ownDump } from './dump.js';
 import type { Edge } from './edge.js';
@@ -12,19 +12,29 @@ type Answer = (exchange: Exchange) => void | Promise<void>;
 
 const JSON_TYPE = 'application/json';
 
+/** Finds the exchange that a response of Express belongs to. */
+type ExchangeOf = (response: Response) => Exchange;
+
 /** Everything but `/storage`: what people, monitors and the CLI ask of a node. */
-export function createAdminApp(edge: Edge): Express {
+export function createAdmin(edge: Edge): (exchange: Exchange) => void {
+  const exchanges = new WeakMap<object, Exchange>();
+  const exchangeOf: ExchangeOf = (response) => {
+    const exchange = exchanges.get(response);
+    if (!exchange) throw new Error('a response without an exchange');
+    return exchange;
+  };
   const app = express();
   app.disable('x-powered-by').disable('etag').enable('case sensitive routing').enable('strict routing');
   for (const [path, answer] of Object.entries(answers(edge))) {
-    app
-      .route(path)
-      .get(handler(edge, answer))
-      .all(refusal(edge, 'method_not_allowed', 'GET, HEAD'));
+    const route = app.route(path);
+    route.get(handler(exchangeOf, answer)).all(refusal(edge, exchangeOf, 'method_not_allowed', 'GET, HEAD'));
   }
-  app.use(refusal(edge, 'unknown_path'));
-  app.use(faultHandler(edge));
-  return app;
+  app.use(refusal(edge, exchangeOf, 'unknown_path'));
+  app.use(faultHandler(edge, exchangeOf));
+  return (exchange) => {
+    exchanges.set(exchange.response, exchange);
+    app(exchange.request, exchange.response);
+  };
 }
 
 function answers(edge: Edge): Record<string, Answer> {
@@ -107,27 +117,26 @@ async function stream(edge: Edge, exchange: Exchange, lines: () => AsyncGenerato
   }
 }
 
-function handler(edge: Edge, answer: Answer): RequestHandler {
+function handler(exchangeOf: ExchangeOf, answer: Answer): RequestHandler {
   return async (_request, response) => {
-    await answer(exchangeOf(edge, response));
+    await answer(exchangeOf(response));
   };
 }
 
-function refusal(edge: Edge, code: 'unknown_path' | 'method_not_allowed', allow?: string): RequestHandler {
+function refusal(
+  edge: Edge,
+  exchangeOf: ExchangeOf,
+  code: 'unknown_path' | 'method_not_allowed',
+  allow?: string,
+): RequestHandler {
   return (_request, response) => {
-    refuseUnread(edge, exchangeOf(edge, response), requestError(code), allow);
+    refuseUnread(edge, exchangeOf(response), requestError(code), allow);
   };
 }
 
 /** Express knows an error handler by its four parameters. */
-function faultHandler(edge: Edge): ErrorRequestHandler {
+function faultHandler(edge: Edge, exchangeOf: ExchangeOf): ErrorRequestHandler {
   return (fault: unknown, _request, response, _next) => {
-    sendFault(edge.telemetry.log, exchangeOf(edge, response), fault);
+    sendFault(edge.telemetry.log, exchangeOf(response), fault);
   };
-}
-
-function exchangeOf(edge: Edge, response: Response): Exchange {
-  const exchange = edge.exchanges.of(response);
-  if (!exchange) throw new Error('a response without an exchange');
-  return exchange;
 }

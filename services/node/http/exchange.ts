@@ -26,19 +26,18 @@ export interface Exchange extends Holding {
 
 /** Follows every exchange to its end, and knows what each connection is still owed (I11). */
 export interface Exchanges {
-  /** Follows a connection until it closes. */
-  connect(socket: Duplex): void;
+  /** Follows a connection until it closes. `serve` is called with each of its exchanges, in their turn. */
+  connect(socket: Duplex, serve: (exchange: Exchange) => void): void;
   open(request: IncomingMessage, response: ServerResponse): Exchange;
   /**
-   * Starts the exchange once its connection owes no earlier reply: requests of one connection take effect in their order
-   * (RFC 9112 §9.3.2). False, and never started, where too many are in line already.
+   * Serves the exchange once its connection owes no earlier reply: requests of one connection take effect in their order
+   * (RFC 9112 §9.3.2). False, and never served, where too many are in line already.
    */
-  inTurn(exchange: Exchange, start: () => void): boolean;
+  inTurn(exchange: Exchange): boolean;
   /** The service has answered. */
   settle(exchange: Exchange): void;
   /** Whether a reply to a complete request is outstanding on this connection. */
   owesReply(socket: Duplex): boolean;
-  of(response: ServerResponse): Exchange | undefined;
   /** From now on every reply that is not yet under way closes its connection. */
   closeAfterReplies(): void;
   /** Closes the connections on which no reply is outstanding. */
@@ -46,10 +45,11 @@ export interface Exchanges {
 }
 
 interface Connection {
+  readonly serve: (exchange: Exchange) => void;
   readonly live: Set<Exchange>;
   current: Exchange | undefined;
   /** Pipelined requests that wait for their turn. */
-  readonly line: { readonly exchange: Exchange; readonly start: () => void }[];
+  readonly line: Exchange[];
 }
 
 /** Few clients pipeline at all; one that does may be this far ahead. */
@@ -57,7 +57,6 @@ const PIPELINED_MAX = 64;
 
 export function createExchanges(room: Room, meter: Meter): Exchanges {
   const byConnection = new Map<Duplex, Connection>();
-  const byResponse = new WeakMap<ServerResponse, Exchange>();
   let closing = false;
 
   function release(exchange: Exchange): void {
@@ -72,12 +71,12 @@ export function createExchanges(room: Room, meter: Meter): Exchanges {
     release(exchange);
     const connection = byConnection.get(exchange.request.socket);
     connection?.live.delete(exchange);
-    if (connection?.current === exchange) startNext(connection);
+    if (connection?.current === exchange) serveNext(connection);
   }
 
   return {
-    connect(socket) {
-      const connection: Connection = { live: new Set(), current: undefined, line: [] };
+    connect(socket, serve) {
+      const connection: Connection = { serve, live: new Set(), current: undefined, line: [] };
       byConnection.set(socket, connection);
       socket.once('close', () => {
         byConnection.delete(socket);
@@ -87,25 +86,19 @@ export function createExchanges(room: Room, meter: Meter): Exchanges {
     open(request, response) {
       const exchange = newExchange(request, response);
       byConnection.get(request.socket)?.live.add(exchange);
-      byResponse.set(response, exchange);
       response.once('finish', () => leave(exchange));
       if (closing) markLast(exchange);
       return exchange;
     },
-    inTurn(exchange, start) {
+    inTurn(exchange) {
       const connection = byConnection.get(exchange.request.socket);
-      if (!connection) return true;
-      if (connection.line.length >= PIPELINED_MAX) return false;
-      connection.line.push({ exchange, start });
-      if (!connection.current) startNext(connection);
-      return true;
+      return connection === undefined || takeTurn(connection, exchange);
     },
     settle(exchange) {
       exchange.waiting = false;
       release(exchange);
     },
     owesReply: (socket) => [...(byConnection.get(socket)?.live ?? [])].some(({ reading }) => !reading),
-    of: (response) => byResponse.get(response),
     closeAfterReplies() {
       closing = true;
       for (const { live } of byConnection.values()) live.forEach(markLast);
@@ -116,10 +109,21 @@ export function createExchanges(room: Room, meter: Meter): Exchanges {
   };
 }
 
-function startNext(connection: Connection): void {
+function takeTurn(connection: Connection, exchange: Exchange): boolean {
+  if (connection.current) {
+    if (connection.line.length >= PIPELINED_MAX) return false;
+    connection.line.push(exchange);
+    return true;
+  }
+  connection.current = exchange;
+  connection.serve(exchange);
+  return true;
+}
+
+function serveNext(connection: Connection): void {
   const next = connection.line.shift();
-  connection.current = next?.exchange;
-  next?.start();
+  connection.current = next;
+  if (next) connection.serve(next);
 }
 
 function newExchange(request: IncomingMessage, response: ServerResponse): Exchange {

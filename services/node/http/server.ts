@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { requestError } from '../core/errors.js';
 import type { NodeService } from '../runtime/service.js';
-import { createAdminApp } from './admin.js';
+import { createAdmin } from './admin.js';
 import type { Edge, HttpTelemetry } from './edge.js';
 import { createExchanges } from './exchange.js';
 import type { Exchange } from './exchange.js';
@@ -87,11 +87,12 @@ function attach(server: Server, edge: Edge): void {
   const { exchanges, telemetry } = edge;
   const serve = createDispatch(edge);
   const dispatch = (exchange: Exchange): void => {
-    if (!exchanges.inTurn(exchange, () => serve(exchange)))
-      refuseUnread(edge, exchange, requestError('overloaded'));
+    if (exchanges.inTurn(exchange)) return;
+    telemetry.metrics.count('rondo_requests_refused_total', { reason: 'pipelined' });
+    refuseUnread(edge, exchange, requestError('overloaded'));
   };
   server.on('connection', (socket) => {
-    exchanges.connect(socket);
+    exchanges.connect(socket, serve);
   });
   server.on('request', (request, response) => {
     dispatch(exchanges.open(request, response));
@@ -117,9 +118,9 @@ function attach(server: Server, edge: Edge): void {
 }
 
 function createDispatch(edge: Edge): (exchange: Exchange) => void {
-  const admin = createAdminApp(edge);
+  const serveAdmin = createAdmin(edge);
   return (exchange) => {
-    const { request, response } = exchange;
+    const { request } = exchange;
     try {
       const target = originForm(request.url ?? '/');
       if (lacksHost(request)) {
@@ -129,7 +130,7 @@ function createDispatch(edge: Edge): (exchange: Exchange) => void {
           requestError('malformed_request', { detail: 'there is no Host header' }),
         );
       } else if (isStorageTarget(target)) serveStorage(edge, exchange, target);
-      else admin(request, response);
+      else serveAdmin(exchange);
     } catch (fault) {
       sendFault(edge.telemetry.log, exchange, fault);
     }

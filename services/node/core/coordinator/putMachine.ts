@@ -6,7 +6,8 @@ import { countIn, countOut, startTally, type Tally, verdict } from './quorum.js'
 /**
  * One PUT at its coordinator: resolving (waits for the newest record here) → persisting (the minted record is on its way
  * to this disk) → replicating (durable here, and only now sent to the other primaries: R1) → settling (answered, some
- * primaries still to hear from) → done. Answers at W durable copies, its own being one (I1).
+ * primaries still to hear from) → done. Answers at W durable copies, its own being one (I1). A stale write goes from
+ * resolving to refusing, where it waits as long as the record that beat it is not durable.
  */
 export type PutState =
   | {
@@ -16,6 +17,7 @@ export type PutState =
       readonly others: readonly NodeId[];
     }
   | Persisting
+  | { readonly phase: 'refusing'; readonly error: RequestError }
   | Replicating
   | { readonly phase: 'settling'; readonly missing: readonly NodeId[] }
   | { readonly phase: 'done' };
@@ -38,6 +40,11 @@ export type PutEvent =
   | { readonly type: 'resolved'; readonly record: VersionedRecord }
   /** The write was refused before anything was stored. */
   | { readonly type: 'refused'; readonly error: RequestError }
+  /**
+   * The write is refused with the version of a record that may not be durable yet. Told before it is, and undone by a
+   * crash, that version would cover a later write that gets the same dot, unseen by its client (I3, I4).
+   */
+  | { readonly type: 'stale'; readonly error: RequestError }
   /** The record here is not sound or its load failed, so that this node must not mint on it (R2). */
   | { readonly type: 'unsound' }
   | { readonly type: 'stored' }
@@ -88,6 +95,7 @@ export const PUT_TABLE: Table = {
     resolved: ({ wanted, self, others }, { record }) =>
       stay({ phase: 'persisting', wanted, self, others, record }),
     refused: (_, { error }) => fail(error),
+    stale: (_, { error }) => stay({ phase: 'refusing', error }),
     unsound: () => end({ status: 'declined' }),
     stored: stay,
     storeFailed: stay,
@@ -95,9 +103,21 @@ export const PUT_TABLE: Table = {
     unroutable: stay,
     deadline: () => fail(requestError('deadline_exceeded', {}, 'none')),
   },
+  refusing: {
+    resolved: stay,
+    refused: stay,
+    stale: stay,
+    unsound: stay,
+    stored: ({ error }) => fail(error),
+    storeFailed: () => fail(requestError('storage_unavailable', {}, 'none')),
+    answered: stay,
+    unroutable: stay,
+    deadline: () => fail(requestError('deadline_exceeded', {}, 'none')),
+  },
   persisting: {
     resolved: stay,
     refused: stay,
+    stale: stay,
     unsound: stay,
     stored: onStored,
     storeFailed: () => fail(requestError('storage_unavailable', {}, 'unknown')),
@@ -108,6 +128,7 @@ export const PUT_TABLE: Table = {
   replicating: {
     resolved: stay,
     refused: stay,
+    stale: stay,
     unsound: stay,
     stored: stay,
     storeFailed: stay,
@@ -119,6 +140,7 @@ export const PUT_TABLE: Table = {
   settling: {
     resolved: stay,
     refused: stay,
+    stale: stay,
     unsound: stay,
     stored: stay,
     storeFailed: stay,
@@ -130,6 +152,7 @@ export const PUT_TABLE: Table = {
   done: {
     resolved: stay,
     refused: stay,
+    stale: stay,
     unsound: stay,
     stored: stay,
     storeFailed: stay,

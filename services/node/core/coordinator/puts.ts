@@ -84,8 +84,9 @@ export class Puts {
   }
 
   /**
-   * Judges the live write `number` against the newest record here. Returns the record to keep, `undefined` where nothing
-   * is to be written: the write is refused, or its deadline has passed and it must have no effect.
+   * Judges the live write `number` against the newest record here. Returns the record that has to be durable before the
+   * write is answered, that of a stale write being `record` itself; `undefined` where there is nothing to wait for: the
+   * write is refused, or its deadline has passed and it must have no effect.
    */
   resolve(number: RequestNumber, record: VersionedRecord): VersionedRecord | undefined {
     const live = this.#live.get(number);
@@ -96,8 +97,8 @@ export class Puts {
       case 'stale': {
         this.#outbox.observe('staleWriteRefused');
         const version = encodeVersion(this.#seal, put.key, record.clock);
-        this.on(number, { type: 'refused', error: requestError('stale_version', { version }) });
-        return undefined;
+        this.on(number, { type: 'stale', error: requestError('stale_version', { version }) });
+        return record;
       }
       case 'refused':
         if (resolution.error.code === 'too_many_siblings') this.#outbox.observe('siblingsRefused');

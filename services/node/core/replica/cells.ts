@@ -25,7 +25,10 @@ export interface CellPort {
   load(key: Key): void;
   /** Orders a store and returns its name. */
   store(key: Key, record: VersionedRecord): StoreId;
-  /** The coordinator's judgement of its write against `record`: the record to keep, or `undefined` to leave it be. */
+  /**
+   * The coordinator's judgement of its write against `record`: the record to keep, `record` itself where the write only
+   * waits for that to be durable, `undefined` to leave it be.
+   */
   resolve(request: RequestNumber, record: VersionedRecord): VersionedRecord | undefined;
   /** The record is damaged or could not be loaded: no write may be minted on it (R2). */
   unsound(request: RequestNumber): void;
@@ -33,17 +36,29 @@ export interface CellPort {
 }
 
 type Operation =
-  | { readonly type: 'merge'; readonly record: VersionedRecord; readonly waiter: Waiter }
+  | {
+      readonly type: 'merge';
+      readonly record: VersionedRecord;
+      readonly waiter: Waiter;
+      readonly bytes: number;
+    }
   | { readonly type: 'mint'; readonly request: RequestNumber };
+
+/** A store on its way, and the writes that it makes durable. */
+interface Batch {
+  readonly waiters: Waiter[];
+  bytes: number;
+}
 
 interface Cell {
   status: 'loading' | 'sound' | 'damaged';
   /** Newest in memory. */
   record: VersionedRecord | undefined;
   readonly queue: Operation[];
-  /** By store on its way, oldest first. */
-  readonly waiters: Map<StoreId, Waiter[]>;
+  /** By store, oldest first. */
+  readonly batches: Map<StoreId, Batch>;
   newestStore: StoreId | undefined;
+  /** Of all merges that wait here. */
   bytes: number;
 }
 
@@ -69,7 +84,7 @@ export class Cells {
       this.#port.settled(waiter, false);
       return;
     }
-    this.#submit(key, { type: 'merge', record, waiter }, bytes);
+    this.#submit(key, { type: 'merge', record, waiter, bytes }, bytes);
   }
 
   /** Has the coordinator's write `request` resolved against the newest record. */
@@ -92,17 +107,18 @@ export class Cells {
 
   onStored(key: Key, store: StoreId): void {
     const cell = this.#cells.get(key);
-    const waiters = cell?.waiters.get(store);
-    if (!cell || !waiters) return;
-    cell.waiters.delete(store);
-    for (const waiter of waiters) this.#port.settled(waiter, true);
+    const batch = cell?.batches.get(store);
+    if (!cell || !batch) return;
+    cell.batches.delete(store);
+    this.#release(cell, batch.bytes);
+    for (const waiter of batch.waiters) this.#port.settled(waiter, true);
     this.#dropIfIdle(key, cell);
   }
 
   /** Later stores of the key were built on this one, so that their waiters cannot be answered either. */
   onStoreFailed(key: Key, store: StoreId): void {
     const cell = this.#cells.get(key);
-    if (cell?.waiters.has(store)) this.#abandon(key, cell);
+    if (cell?.batches.has(store)) this.#abandon(key, cell);
   }
 
   #submit(key: Key, operation: Operation, bytes: number): void {
@@ -119,7 +135,7 @@ export class Cells {
       status: 'loading',
       record: undefined,
       queue: [],
-      waiters: new Map(),
+      batches: new Map(),
       newestStore: undefined,
       bytes: 0,
     };
@@ -132,7 +148,7 @@ export class Cells {
     switch (operation.type) {
       case 'merge': {
         const merged = cell.record ? mergeRecords(cell.record, operation.record) : operation.record;
-        this.#keep(key, cell, merged, operation.waiter);
+        this.#keep(key, cell, merged, { waiters: [operation.waiter], bytes: operation.bytes });
         return;
       }
       case 'mint':
@@ -146,19 +162,25 @@ export class Cells {
       return;
     }
     const record = this.#port.resolve(request, cell.record ?? EMPTY_RECORD);
-    if (record) this.#keep(key, cell, record, { for: 'coordinator', request });
+    if (record) this.#keep(key, cell, record, { waiters: [{ for: 'coordinator', request }], bytes: 0 });
   }
 
-  #keep(key: Key, cell: Cell, record: VersionedRecord, waiter: Waiter): void {
+  /** Has `record` stored where it is new; where it is not, its waiters wait for the store that has it already. */
+  #keep(key: Key, cell: Cell, record: VersionedRecord, batch: Batch): void {
     if (record !== cell.record) {
       cell.record = record;
       cell.newestStore = this.#port.store(key, record);
-      cell.waiters.set(cell.newestStore, [waiter]);
+      cell.batches.set(cell.newestStore, batch);
       return;
     }
-    const underway = cell.newestStore === undefined ? undefined : cell.waiters.get(cell.newestStore);
-    if (underway) underway.push(waiter);
-    else this.#port.settled(waiter, true);
+    const underway = cell.newestStore === undefined ? undefined : cell.batches.get(cell.newestStore);
+    if (underway) {
+      underway.waiters.push(...batch.waiters);
+      underway.bytes += batch.bytes;
+    } else {
+      this.#release(cell, batch.bytes);
+      for (const waiter of batch.waiters) this.#port.settled(waiter, true);
+    }
   }
 
   #abandon(key: Key, cell: Cell): void {
@@ -167,18 +189,24 @@ export class Cells {
       if (operation.type === 'mint') this.#port.unsound(operation.request);
       else this.#port.settled(operation.waiter, false);
     }
-    for (const waiters of cell.waiters.values()) {
+    for (const { waiters } of cell.batches.values()) {
       for (const waiter of waiters) this.#port.settled(waiter, false);
     }
   }
 
   #dropIfIdle(key: Key, cell: Cell): void {
-    if (cell.status !== 'loading' && cell.waiters.size === 0 && this.#cells.get(key) === cell)
+    if (cell.status !== 'loading' && cell.batches.size === 0 && this.#cells.get(key) === cell)
       this.#remove(key, cell);
   }
 
   #remove(key: Key, cell: Cell): void {
     this.#cells.delete(key);
-    this.#bytes -= cell.bytes;
+    this.#release(cell, cell.bytes);
+  }
+
+  /** A key that is written all the time keeps its cell, so that its bytes are given back write by write (I14). */
+  #release(cell: Cell, bytes: number): void {
+    cell.bytes -= bytes;
+    this.#bytes -= bytes;
   }
 }

@@ -2,7 +2,7 @@ import type { LoadPurpose, ReadResult, StoreId } from '../protocol/events.js';
 import type { Message, ReadAnswer, RequestNumber } from '../protocol/messages.js';
 import type { Outbox } from '../protocol/outbox.js';
 import type { Actor, Clock, ClockEntry, Key, NodeId, VersionedRecord } from '../types.js';
-import { Cells, type Waiter } from './cells.js';
+import { type CellPort, Cells, type Waiter } from './cells.js';
 
 /**
  * What this node does as a replica: answers reads from what is durable, merges what it is sent, and mints for the
@@ -12,7 +12,7 @@ import { Cells, type Waiter } from './cells.js';
 
 /** How the replica reaches the coordinator of the same node; they meet in node.ts. */
 export interface MintPort {
-  /** The coordinator's judgement of its write: the record to keep, or `undefined` to leave it be. */
+  /** The coordinator's judgement of its write; see {@link CellPort.resolve}. */
   resolve(request: RequestNumber, record: VersionedRecord): VersionedRecord | undefined;
   /** The record here is damaged or cannot be loaded: this node must not mint on it (R2). */
   unsound(request: RequestNumber): void;
@@ -123,14 +123,14 @@ export class Replica {
     this.#outbox.observe('counterLost');
   }
 
-  #cellPort(): ConstructorParameters<typeof Cells>[0] {
+  #cellPort(): CellPort {
     const { mint } = this.#options;
     return {
       load: (key) => {
         this.#outbox.load(key, { for: 'cell', key });
       },
       store: (key, record) => this.#outbox.store(key, record, this.#counter),
-      resolve: (request, record) => mint.resolve(request, record),
+      resolve: (request, record) => this.#resolve(request, record),
       unsound: (request) => {
         mint.unsound(request);
       },
@@ -138,6 +138,15 @@ export class Replica {
         this.#settled(waiter, durable);
       },
     };
+  }
+
+  /** The actor may have been lost since the write was submitted, or the record itself may show that it is. */
+  #resolve(request: RequestNumber, record: VersionedRecord): VersionedRecord | undefined {
+    const { mint } = this.#options;
+    this.noticeClock(record.clock);
+    if (this.complete) return mint.resolve(request, record);
+    mint.unsound(request);
+    return undefined;
   }
 
   #settled(waiter: Waiter, durable: boolean): void {

@@ -20,7 +20,8 @@ export function isPartitionCount(count: number): boolean {
 /** The first 8 of the 16 bytes of MD5(key), big-endian; a copy. */
 export function positionOf(md5: Uint8Array): Position {
   assert(md5.length >= POSITION_BYTES, 'a digest has at least 8 bytes');
-  return md5.slice(0, POSITION_BYTES) as Position;
+  // Not `slice`, which on a Node Buffer shares memory.
+  return new Uint8Array(md5.subarray(0, POSITION_BYTES)) as Position;
 }
 
 /** The slice that a position lies in: its top log2(partitions) bits. */

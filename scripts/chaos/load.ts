@@ -1,0 +1,63 @@
+import { join } from 'node:path';
+import { waitUntil } from '../support/processes.js';
+import { readFinals } from '../workload/finalReads.js';
+import { keysOf, readLog } from '../workload/log.js';
+import { startWorkload, type Workload, type WorkloadOptions } from '../workload/run.js';
+import { judge, type Verdict } from '../workload/verdict.js';
+
+/** How large a run is; everything else is the scenario's. */
+export interface LoadSize {
+  readonly clients: number;
+  readonly keys: number;
+  /** The load goes on until so many writes are acknowledged. */
+  readonly acknowledged: number;
+  /** A fault strikes only while at least so many requests are in flight. */
+  readonly inFlight: number;
+  /** The load ends after this time, whatever has been reached. */
+  readonly timeoutMs: number;
+}
+
+export interface Load {
+  readonly workload: Workload;
+  readonly logFile: string;
+  /** Waits for `share` of the wanted acknowledged writes, and for enough in flight. */
+  reach(share: number): Promise<void>;
+}
+
+const FINAL_READS_TIMEOUT_MS = 60_000;
+
+export function startLoad(
+  size: LoadSize,
+  folder: string,
+  options: Pick<WorkloadOptions, 'urls' | 'startAt' | 'minNumReads' | 'minNumWrites'>,
+): Load {
+  const logFile = join(folder, 'run.log');
+  const { clients, keys, timeoutMs } = size;
+  const quorum = { quorum: 'strict', readsAreStrict: true } as const;
+  const workload = startWorkload({ ...options, ...quorum, clients, keys, logFile, durationMs: timeoutMs });
+  // A failure is reported where the load is awaited.
+  workload.done.catch(() => undefined);
+  return {
+    workload,
+    logFile,
+    reach: async (share) => {
+      const wanted = Math.ceil(size.acknowledged * share);
+      const enough = (): boolean => workload.acknowledged() >= wanted;
+      await waitUntil(`${String(wanted)} acknowledged writes`, enough, timeoutMs);
+      const busy = (): boolean => workload.inFlight() >= size.inFlight;
+      await waitUntil(`${String(size.inFlight)} requests in flight`, busy, 10_000);
+    },
+  };
+}
+
+/** Reads everything back through `urls` and judges the run. */
+export async function judgeLoad(
+  size: LoadSize,
+  logFile: string,
+  urls: readonly string[],
+  minNumReads?: number,
+): Promise<Verdict> {
+  const keys = keysOf(readLog(logFile));
+  await readFinals({ urls, keys, logFile, minNumReads, timeoutMs: FINAL_READS_TIMEOUT_MS });
+  return judge(readLog(logFile), { acknowledgedMin: size.acknowledged, inFlightAtFaultMin: size.inFlight });
+}

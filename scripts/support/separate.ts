@@ -1,0 +1,133 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Cleanup } from './cleanup.js';
+import { builtProgram, busPort, httpPort, nodeIds, urlOf, waitForReady } from './nodes.js';
+import type { PortBlock } from './ports.js';
+import { startProcess, stopProcess, type Exit, type Started } from './processes.js';
+import { startTcpProxy, type TcpProxy } from './tcpProxy.js';
+
+/** Nodes started one by one, each from a bootstrap list of its own, so that every directed link can lead over a proxy. */
+export interface SeparateCluster {
+  readonly nodes: readonly SeparateNode[];
+  readonly urls: readonly string[];
+  /** The link over which `from` reaches `to`, by index; throws where the cluster has no proxies. */
+  link(from: number, to: number): TcpProxy;
+  waitReady(timeoutMs?: number): Promise<void>;
+}
+
+export interface SeparateNode {
+  readonly id: string;
+  readonly url: string;
+  readonly outputFile: string;
+  /** Starts the process, in another data directory or from another program if wanted. */
+  start(from?: { readonly dataDir?: string }): void;
+  process(): Started;
+  stop(): Promise<Exit>;
+}
+
+export interface SeparateOptions {
+  readonly folder: string;
+  readonly ports: PortBlock;
+  /** One data directory a node; the default lies in `folder`. */
+  readonly dataDirs?: readonly string[];
+  readonly nodes?: number;
+  readonly program?: string;
+  readonly proxies?: boolean;
+  readonly flags?: readonly string[];
+  /** Gets what has to be ended: proxies and processes. */
+  readonly cleanup: Cleanup;
+}
+
+const STOP_TIMEOUT_MS = 20_000;
+
+/** Writes the bootstrap lists and opens the proxies; the nodes are started by the caller. */
+export async function prepareSeparate(options: SeparateOptions): Promise<SeparateCluster> {
+  const { folder, ports, nodes: count = 3 } = options;
+  mkdirSync(folder, { recursive: true });
+  const ids = nodeIds(count);
+  const links = options.proxies === true ? await openLinks(options, count) : undefined;
+  const identity = {
+    clusterId: randomBytes(8).toString('hex'),
+    versionKey: randomBytes(32).toString('base64'),
+  };
+  const nodes = ids.map((id, index) => {
+    const bootstrap = join(folder, `${id}.json`);
+    const seen = ids.map((other, to) => ({
+      id: other,
+      busAddress: links?.get(linkName(index, to))?.address ?? `127.0.0.1:${String(busPort(ports, to))}`,
+      httpAddress: `127.0.0.1:${String(httpPort(ports, to))}`,
+      weight: 1,
+      zone: '',
+    }));
+    writeFileSync(bootstrap, JSON.stringify({ ...identity, partitions: 256, replicas: 3, nodes: seen }));
+    return prepareNode(options, id, index, bootstrap);
+  });
+  const urls = nodes.map((node) => node.url);
+  return {
+    nodes,
+    urls,
+    link: (from, to) => {
+      const link = links?.get(linkName(from, to));
+      if (!link) throw new Error('this cluster has no such link');
+      return link;
+    },
+    waitReady: (timeoutMs) => waitForReady(urls, nodes[0]?.outputFile ?? '', timeoutMs),
+  };
+}
+
+function linkName(from: number, to: number): string {
+  return `${String(from)}-${String(to)}`;
+}
+
+async function openLinks({ ports, cleanup }: SeparateOptions, count: number): Promise<Map<string, TcpProxy>> {
+  const links = new Map<string, TcpProxy>();
+  for (let from = 0; from < count; from++) {
+    for (let to = 0; to < count; to++) {
+      if (from === to) continue;
+      const proxy = await startTcpProxy(`127.0.0.1:${String(busPort(ports, to))}`);
+      cleanup.defer('close a proxy', () => proxy.close());
+      links.set(linkName(from, to), proxy);
+    }
+  }
+  return links;
+}
+
+function prepareNode(options: SeparateOptions, id: string, index: number, bootstrap: string): SeparateNode {
+  const { folder, ports, cleanup, program = builtProgram(), flags = [], nodes = 3 } = options;
+  const outputFile = join(folder, `${id}.log`);
+  const usualDir = options.dataDirs?.[index] ?? join(folder, id);
+  let current: Started | undefined;
+  const node: SeparateNode = {
+    id,
+    url: urlOf(ports, index),
+    outputFile,
+    start: ({ dataDir = usualDir } = {}) => {
+      // Only a node without data may take part in founding the cluster.
+      const founding = existsSync(join(dataDir, 'cluster.json')) ? [] : [`--expect-nodes=${String(nodes)}`];
+      current = startProcess({
+        outputFile,
+        args: [
+          join(program, 'services/node/main.js'),
+          `--bootstrap=${bootstrap}`,
+          `--node-id=${id}`,
+          `--data-dir=${dataDir}`,
+          `--http-port=${String(httpPort(ports, index))}`,
+          `--bus-port=${String(busPort(ports, index))}`,
+          ...founding,
+          ...flags,
+        ],
+      });
+    },
+    process: () => {
+      if (!current) throw new Error(`${id} was never started`);
+      return current;
+    },
+    stop: () => stopProcess(node.process(), STOP_TIMEOUT_MS),
+  };
+  cleanup.defer(`end ${id}`, async () => {
+    current?.kill('SIGKILL');
+    await current?.exited;
+  });
+  return node;
+}

@@ -1,0 +1,188 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import {
+  openDatabase,
+  type Database,
+  type Operation,
+} from '../../../services/node/adapters/level-storage/database.js';
+import type { Storage } from '../../../services/node/ports/storage.js';
+import { createLevelDirectory, type LevelDirectory } from '../../contract/support/levelDirectory.js';
+import { keyOf, read, recordOf, scanned, write, writeAll } from '../../contract/support/records.js';
+
+/** A disk that refuses batches while `full`, each database handle remembering whether it was written after a failure. */
+interface FaultyDisk {
+  full: boolean;
+  /** Whether a refused batch is on the disk nevertheless when the database is opened again. */
+  keepsRefused: boolean;
+  unreadable: boolean;
+  unopenable: boolean;
+  opened: number;
+  writtenAfterFailure: boolean;
+}
+
+function faulty(disk: FaultyDisk, database: Database): Database {
+  let failed = false;
+  let refused: readonly Operation[] = [];
+  return {
+    ...database,
+    get(key) {
+      if (disk.unreadable) throw new Error('I/O error');
+      return database.get(key);
+    },
+    async commit(operations) {
+      if (failed) disk.writtenAfterFailure = true;
+      if (!disk.full) return database.commit(operations);
+      failed = true;
+      refused = operations;
+      throw new Error('No space left on device');
+    },
+    async close() {
+      if (disk.keepsRefused && refused.length > 0) await database.commit(refused);
+      await database.close();
+    },
+  };
+}
+
+describe('LevelDB storage on a failing disk', () => {
+  let level: LevelDirectory;
+  let disk: FaultyDisk;
+  let storage: Storage;
+
+  beforeEach(async () => {
+    level = await createLevelDirectory();
+    disk = {
+      full: false,
+      keepsRefused: false,
+      unreadable: false,
+      unopenable: false,
+      opened: 0,
+      writtenAfterFailure: false,
+    };
+    storage = await open();
+  });
+
+  afterEach(async () => {
+    await storage.close();
+    await level.dispose();
+  });
+
+  const open = (): Promise<Storage> =>
+    level.open({
+      retryMs: 5,
+      openDatabase: async (directory, createIfMissing) => {
+        if (disk.unopenable) throw new Error('IO error: No space left on device');
+        disk.opened++;
+        return faulty(disk, await openDatabase(directory, createIfMissing));
+      },
+    });
+
+  const settled = async (writes: Promise<void>[]): Promise<string[]> =>
+    (await Promise.allSettled(writes)).map((result) => result.status);
+
+  const healthy = async (): Promise<void> => {
+    while (!storage.stats().healthy) await new Promise((resolve) => setTimeout(resolve, 2));
+  };
+
+  const unhealthy = async (): Promise<void> => {
+    disk.full = true;
+    await expect(write(storage, keyOf('refused'), recordOf(50))).rejects.toThrow('No space left');
+  };
+
+  it('fails every write of the batch and those behind it, and refuses from then on', async () => {
+    await write(storage, keyOf('k'), recordOf(1));
+    disk.full = true;
+    const first = [write(storage, keyOf('k'), recordOf(2)), write(storage, keyOf('l'), recordOf(3))];
+    await new Promise((resolve) => setImmediate(resolve));
+    const behind = [write(storage, keyOf('m'), recordOf(4))];
+    expect(await settled([...first, ...behind])).toEqual(['rejected', 'rejected', 'rejected']);
+    expect(storage.stats()).toMatchObject({ healthy: false, pendingWrites: 0 });
+    expect(await settled([write(storage, keyOf('n'), recordOf(5))])).toEqual(['rejected']);
+  });
+
+  it('goes on reading what is durable', async () => {
+    await write(storage, keyOf('k'), recordOf(1));
+    await unhealthy();
+    expect(await read(storage, keyOf('k'))).toEqual({ status: 'found', record: recordOf(1) });
+    expect(await read(storage, keyOf('refused'))).toEqual({ status: 'missing' });
+    expect((await scanned(storage)).map(({ key }) => key)).toEqual(['k']);
+  });
+
+  it('recovers by itself, and never writes to the database that failed', async () => {
+    await write(storage, keyOf('k'), recordOf(1));
+    await unhealthy();
+    disk.full = false;
+    await healthy();
+    await write(storage, keyOf('l'), recordOf(51));
+    await storage.close();
+    expect(disk).toMatchObject({ opened: 2, writtenAfterFailure: false });
+    storage = await open();
+    expect((await scanned(storage)).map(({ key }) => key).sort()).toEqual(['k', 'l']);
+    expect(storage.identity).toMatchObject({ counter: 51, incarnation: 2 });
+  });
+
+  it('takes over the batch and sequence that reached the disk in spite of the error', async () => {
+    const { sequence } = storage.stats();
+    disk.keepsRefused = true;
+    const closing = unhealthy();
+    await closing;
+    disk.full = false;
+    await healthy();
+    expect(await read(storage, keyOf('refused'))).toEqual({ status: 'found', record: recordOf(50) });
+    expect(storage.stats().sequence).toBe(sequence + 2);
+  });
+
+  it('never forgets a counter that was given to a refused write', async () => {
+    await unhealthy();
+    disk.full = false;
+    await healthy();
+    await storage.close();
+    storage = await open();
+    expect(storage.identity.counter).toBe(50);
+  });
+
+  it('keeps trying while the database does not open, and answers reads with failed meanwhile', async () => {
+    await write(storage, keyOf('k'), recordOf(1));
+    disk.unopenable = true;
+    await unhealthy();
+    while ((await read(storage, keyOf('k'))).status !== 'failed') await new Promise((r) => setTimeout(r, 2));
+    await expect(scanned(storage)).rejects.toThrow();
+    disk.unopenable = false;
+    disk.full = false;
+    await healthy();
+    expect(await read(storage, keyOf('k'))).toEqual({ status: 'found', record: recordOf(1) });
+  });
+
+  it('moves a damaged record once the disk takes it', async () => {
+    await writeAll(storage, [keyOf('spoiled')]);
+    await storage.close();
+    await level.tamper(async (raw) => {
+      const [key] = await raw.keys({ gte: Buffer.from('o'), lt: Buffer.from('p') }).all();
+      await raw.put(key!, Buffer.from('garbage'));
+    });
+    storage = await open();
+    disk.full = true;
+    expect(await read(storage, keyOf('spoiled'))).toEqual({ status: 'damaged' });
+    while (storage.stats().healthy) await new Promise((resolve) => setImmediate(resolve));
+    disk.full = false;
+    await healthy();
+    await storage.close();
+    storage = await open();
+    expect(await read(storage, keyOf('spoiled'))).toEqual({ status: 'damaged' });
+    expect(storage.stats().damaged).toBe(1);
+  });
+
+  it('closes while it is trying', async () => {
+    await unhealthy();
+    await storage.close();
+    const { opened } = disk;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(disk.opened).toBe(opened);
+  });
+
+  it('answers a read that the disk refuses with failed', async () => {
+    await write(storage, keyOf('k'), recordOf(1));
+    disk.unreadable = true;
+    expect(await read(storage, keyOf('k'))).toEqual({ status: 'failed' });
+    disk.unreadable = false;
+    expect(await read(storage, keyOf('k'))).toMatchObject({ status: 'found' });
+  });
+});

@@ -1,0 +1,116 @@
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { DecodeError } from '../../../services/node/core/protocol/bytes.js';
+import { CHUNK_BYTES } from '../../../services/node/core/protocol/chunks.js';
+import { messageBytes } from '../../../services/node/core/protocol/codec.js';
+import type { Envelope } from '../../../services/node/core/protocol/envelope.js';
+import {
+  BATCH_MESSAGES_MAX,
+  decodeEnvelope,
+  encodeEnvelope,
+  ENVELOPE_OVERHEAD_BYTES,
+  PARCEL_OVERHEAD_BYTES,
+} from '../../../services/node/core/protocol/envelope.js';
+import type { Message } from '../../../services/node/core/protocol/messages.js';
+import type { NodeId } from '../../../services/node/core/types.js';
+import { envelope } from './arbitraries.js';
+import { expectOnlyDecodeErrors, mutated } from './hostile.js';
+
+const HEADER = {
+  clusterId: 'c',
+  epoch: 1,
+  sender: 'a' as NodeId,
+  receiver: 'b' as NodeId,
+  incarnation: 1,
+  counter: 1,
+};
+
+function batch(count: number): Envelope {
+  const pings = Array.from({ length: count }, (_, request): Message => ({ type: 'ping', request }));
+  return { ...HEADER, lane: 'fast', messages: pings.map((message) => ({ message, remainingMs: 5 })) };
+}
+
+describe('envelope codec', () => {
+  it('an envelope comes back as it was', () => {
+    fc.assert(
+      fc.property(envelope, (sent) => {
+        expect(decodeEnvelope(encodeEnvelope(sent))).toStrictEqual(sent);
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  it('is no longer than the overheads and the measured messages say', () => {
+    fc.assert(
+      fc.property(envelope, (sent) => {
+        const content =
+          sent.lane === 'fast'
+            ? sent.messages.reduce((sum, each) => sum + messageBytes(each.message) + PARCEL_OVERHEAD_BYTES, 0)
+            : sent.chunks.reduce((sum, each) => sum + each.bytes.length + PARCEL_OVERHEAD_BYTES, 0);
+        expect(encodeEnvelope(sent).length).toBeLessThanOrEqual(ENVELOPE_OVERHEAD_BYTES + content);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('random bytes are an envelope or a DecodeError, nothing else', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => {
+        expectOnlyDecodeErrors(() => decodeEnvelope(Uint8Array.of(1, ...bytes)));
+      }),
+      { numRuns: 5000 },
+    );
+  });
+
+  it('changed, cut and lengthened envelopes are an envelope or a DecodeError, nothing else', () => {
+    fc.assert(
+      fc.property(mutated(envelope.map(encodeEnvelope)), (bytes) => {
+        expectOnlyDecodeErrors(() => decodeEnvelope(bytes));
+        expectOnlyDecodeErrors(() => decodeEnvelope(bytes, () => undefined));
+      }),
+      { numRuns: 3000 },
+    );
+  });
+
+  it('a message that cannot be decoded is left out, and its neighbours are not', () => {
+    const bytes = encodeEnvelope(batch(3));
+    // Each parcel ends with its message: type, request number.
+    bytes[bytes.length - 2 - 7] = 0xee;
+    const damaged: DecodeError[] = [];
+    const decoded = decodeEnvelope(bytes, (error) => damaged.push(error));
+    expect(decoded.lane === 'fast' && decoded.messages.map(({ message }) => message.request)).toEqual([0, 2]);
+    expect(damaged).toHaveLength(1);
+    expect(() => decodeEnvelope(bytes)).toThrow(DecodeError);
+  });
+
+  it('a batch over its bound is neither written nor read', () => {
+    expect(() => encodeEnvelope(batch(BATCH_MESSAGES_MAX + 1))).toThrow('invariant violated');
+    const full = encodeEnvelope(batch(BATCH_MESSAGES_MAX));
+    const at = full.indexOf(BATCH_MESSAGES_MAX);
+    expect(decodeEnvelope(full).lane).toBe('fast');
+    full[at] = BATCH_MESSAGES_MAX + 1;
+    expect(() => decodeEnvelope(full)).toThrow(DecodeError);
+  });
+
+  it.each([-5, NaN])('a deadline of %d ms has passed when it arrives', (remainingMs) => {
+    const message: Message = { type: 'ping', request: 1 };
+    const sent: Envelope = { ...HEADER, lane: 'fast', messages: [{ message, remainingMs }] };
+    expect(decodeEnvelope(encodeEnvelope(sent))).toMatchObject({ messages: [{ remainingMs: 0 }] });
+  });
+
+  it.each([
+    ['an index that the count does not have', { index: 2, count: 2, bytes: new Uint8Array(1) }],
+    ['a count of none', { index: 0, count: 0, bytes: new Uint8Array(1) }],
+    ['a count beyond any message', { index: 0, count: 2 ** 40, bytes: new Uint8Array(CHUNK_BYTES) }],
+    ['a short chunk before the last', { index: 0, count: 2, bytes: new Uint8Array(10) }],
+    ['an empty last chunk', { index: 1, count: 2, bytes: new Uint8Array(0) }],
+    ['a chunk that is too long', { index: 0, count: 1, bytes: new Uint8Array(CHUNK_BYTES + 1) }],
+  ])('a chunk with %s is refused', (_name, wrong) => {
+    const sent: Envelope = {
+      ...HEADER,
+      lane: 'large',
+      chunks: [{ transferId: 1, remainingMs: 1, ...wrong }],
+    };
+    expect(() => decodeEnvelope(encodeEnvelope(sent))).toThrow(DecodeError);
+  });
+});

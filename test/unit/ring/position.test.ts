@@ -1,0 +1,56 @@
+import { createHash } from 'node:crypto';
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { isPartitionCount, partitionOf, positionOf } from '../../../services/node/core/ring/position.js';
+
+const md5 = (text: string): Uint8Array => createHash('md5').update(text, 'latin1').digest();
+
+describe('position', () => {
+  // The test suite of RFC 1321.
+  it.each([
+    ['', 'd41d8cd98f00b204'],
+    ['a', '0cc175b9c0f1b6a8'],
+    ['abc', '900150983cd24fb0'],
+    ['message digest', 'f96b697d7cb7938d'],
+  ])('position: the first 8 bytes of MD5(%j)', (key, hex) => {
+    expect(Buffer.from(positionOf(md5(key))).toString('hex')).toBe(hex);
+  });
+
+  it('position: a copy, which does not change with the digest', () => {
+    const digest = md5('abc');
+    const position = positionOf(digest);
+    digest.fill(0);
+    expect(position[0]).toBe(0x90);
+  });
+
+  it('position: too short a digest is refused', () => {
+    expect(() => positionOf(new Uint8Array(7))).toThrow('at least 8 bytes');
+  });
+
+  it.each([
+    [8, 4],
+    [16, 9],
+    [256, 0x90],
+    [512, 0x120],
+    [4096, 0x900],
+  ])('partition: abc (0x9001…) of %i partitions lies in %i', (partitions, partition) => {
+    expect(partitionOf(positionOf(md5('abc')), partitions)).toBe(partition);
+  });
+
+  it('partition: the top bits of the position as a 64-bit number', () => {
+    const bytes = fc.uint8Array({ minLength: 16, maxLength: 16 });
+    fc.assert(
+      fc.property(bytes, fc.integer({ min: 3, max: 12 }), (digest, bits) => {
+        const position = BigInt(`0x${Buffer.from(digest.subarray(0, 8)).toString('hex')}`);
+        expect(partitionOf(positionOf(digest), 2 ** bits)).toBe(Number(position >> BigInt(64 - bits)));
+      }),
+    );
+  });
+
+  it('partitions: powers of two from 8 to 4096 and nothing else', () => {
+    const accepted = Array.from({ length: 10_000 }, (_, count) => count).filter(isPartitionCount);
+    expect(accepted).toEqual([8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096]);
+    for (const count of [NaN, Infinity, -8, 8.5, 4096.000000000001])
+      expect(isPartitionCount(count)).toBe(false);
+  });
+});

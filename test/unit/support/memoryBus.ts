@@ -1,0 +1,97 @@
+import { decodeMessage, encodeMessage } from '../../../services/node/core/protocol/codec.js';
+import type { Message } from '../../../services/node/core/protocol/messages.js';
+import type { NodeId } from '../../../services/node/core/types.js';
+import type { Bus, BusHandlers, PeerState } from '../../../services/node/ports/bus.js';
+
+/**
+ * A network without sockets, for tests; it passes the contract suite of the port. Messages go through the codec, so that
+ * nobody comes to rely on sharing memory, and arrive one turn of the event loop later.
+ */
+export interface MemoryNetwork {
+  /** A node may be opened again after its bus was closed. */
+  open(self: NodeId, handlers: BusHandlers): Bus;
+  /** While cut, messages between the two, in both directions, come back as unroutable. */
+  cut(a: NodeId, b: NodeId): void;
+  heal(): void;
+}
+
+/** What waits to be handed to a node: a message that arrived, or its own that came back. */
+type Task = () => void;
+
+export function createMemoryNetwork(members: readonly NodeId[]): MemoryNetwork {
+  const open = new Map<NodeId, BusHandlers>();
+  const cuts = new Set<string>();
+  const linked = (a: NodeId, b: NodeId) => open.has(b) && a !== b && !cuts.has([a, b].sort().join(' '));
+  return {
+    open: (self, handlers) => openMemoryBus(self, handlers, members, open, linked),
+    cut: (a, b) => void cuts.add([a, b].sort().join(' ')),
+    heal: () => cuts.clear(),
+  };
+}
+
+function openMemoryBus(
+  self: NodeId,
+  handlers: BusHandlers,
+  members: readonly NodeId[],
+  open: Map<NodeId, BusHandlers>,
+  linked: (a: NodeId, b: NodeId) => boolean,
+): Bus {
+  open.set(self, handlers);
+  let phase: 'open' | 'closing' | 'closed' = 'open';
+  let closed: Promise<void> | undefined;
+  let waiting: Task[] = [];
+  let scheduled: NodeJS.Immediate | undefined;
+
+  function later(task: Task): void {
+    if (phase === 'closed') return;
+    waiting.push(task);
+    scheduled ??= setImmediate(run);
+  }
+
+  function run(): void {
+    scheduled = undefined;
+    const tasks = waiting;
+    waiting = [];
+    for (const task of tasks) task();
+  }
+
+  function deliver(to: NodeId, message: Message, bytes: Uint8Array, remainingMs: number): void {
+    const receiver = open.get(to);
+    if (receiver && linked(self, to)) receiver.onMessage(self, decodeMessage(bytes), remainingMs);
+    else handlers.onUnroutable(to, message);
+  }
+
+  function close(resolve: () => void): void {
+    phase = 'closing';
+    if (open.get(self) === handlers) open.delete(self);
+    setImmediate(() => {
+      clearImmediate(scheduled);
+      phase = 'closed';
+      run();
+      resolve();
+    });
+  }
+
+  return {
+    send: (to, message, remainingMs) => {
+      const bytes = encoded(message);
+      if (phase !== 'open' || !bytes || !linked(self, to)) later(() => handlers.onUnroutable(to, message));
+      else if (remainingMs > 0) later(() => deliver(to, message, bytes, remainingMs));
+    },
+    peers: () => new Map(members.filter((id) => id !== self).map((id) => [id, stateOf(linked(self, id))])),
+    close: () => (closed ??= new Promise(close)),
+  };
+}
+
+function stateOf(reachable: boolean): PeerState {
+  return reachable ? 'connected' : 'unreachable';
+}
+
+/** Undefined where the message cannot travel. */
+function encoded(message: Message): Uint8Array | undefined {
+  try {
+    return encodeMessage(message);
+  } catch {
+    return undefined;
+  }
+}
