@@ -154,10 +154,16 @@ async function readJson(path: string): Promise<object | undefined> {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw new ClusterFileError(`${path} cannot be read: ${messageOf(error)}`);
   }
+  const value = parseJson(content);
+  if (typeof value === 'object' && value !== null) return value;
+  throw new ClusterFileError(`${path} is not a JSON object; copy it from another node, then start again.`);
+}
+
+function parseJson(content: string): unknown {
   try {
-    return JSON.parse(content) as object;
+    return JSON.parse(content);
   } catch {
-    throw new ClusterFileError(`${path} is not JSON; copy it from another node, then start again.`);
+    return undefined;
   }
 }
 

@@ -176,7 +176,7 @@ function whole(help: string, fallback: number, least: number, most: number): Opt
 }
 
 function powerOfTwo(given: string): number {
-  const number = Number(given);
+  const number = /^\d+$/.test(given) ? Number(given) : NaN;
   if (Number.isInteger(Math.log2(number)) && number >= 8 && number <= 4096) return number;
   throw new Error('a power of two from 8 to 4096 is wanted');
 }

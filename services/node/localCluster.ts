@@ -69,12 +69,17 @@ function planNodes(config: StartConfig): ClusterNode[] {
     const { http, bus } = portsOf(config, index);
     return {
       id: `node${String(index + 1)}` as NodeId,
-      busAddress: `${config.busHost}:${String(bus)}`,
-      httpAddress: `${config.httpHost}:${String(http)}`,
+      busAddress: address(config.busHost, bus),
+      httpAddress: address(config.httpHost, http),
       weight: 1,
       zone: '',
     };
   });
+}
+
+/** IPv6 addresses go into brackets. */
+function address(host: string, port: number): string {
+  return host.includes(':') ? `[${host}]:${String(port)}` : `${host}:${String(port)}`;
 }
 
 /** The ports of the node with this index. */

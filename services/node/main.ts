@@ -124,7 +124,7 @@ function openBus(
   handlers: Parameters<typeof openTcpBus>[1],
 ): Promise<Bus> {
   const peers = document.nodes.filter((node) => node.id !== config.nodeId);
-  const secret = config.clusterSecretFile === '' ? undefined : readFileSync(config.clusterSecretFile);
+  const secret = readSecret(config.clusterSecretFile);
   return openTcpBus(
     {
       self: config.nodeId,
@@ -139,6 +139,14 @@ function openBus(
     },
     handlers,
   );
+}
+
+/** White space at the ends does not count, so that editors and `echo` make the same secret everywhere. */
+function readSecret(path: string): Uint8Array | undefined {
+  if (path === '') return undefined;
+  const secret = readFileSync(path, 'utf8').trim();
+  if (secret === '') throw new Error(`The cluster secret in ${path} is empty.`);
+  return Buffer.from(secret);
 }
 
 interface Observed {

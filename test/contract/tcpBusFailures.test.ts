@@ -9,7 +9,16 @@ import { pathToFileURL } from 'node:url';
 import type { TcpBusOptions } from '../../services/node/adapters/tcp-bus.js';
 import type { Message } from '../../services/node/core/protocol/messages.js';
 import { A, B } from './bus.js';
-import { connected, disconnected, eventually, patternOf, ping, SAMPLES, writeOf } from './support/mailbox.js';
+import {
+  asBytes,
+  connected,
+  disconnected,
+  eventually,
+  patternOf,
+  ping,
+  SAMPLES,
+  writeOf,
+} from './support/mailbox.js';
 import type { TcpNode } from './support/tcpNodes.js';
 import { IMPATIENT, openTcpNode } from './support/tcpNodes.js';
 import type { TcpProxy } from './support/tcpProxy.js';
@@ -18,6 +27,8 @@ import { freePort, openTcpProxy } from './support/tcpProxy.js';
 /** What the tcp bus does when links and processes go bad without a word. */
 
 jest.setTimeout(60_000);
+
+const sentBytes = ({ telemetry }: TcpNode) => telemetry.total('rondo_bus_bytes_total', { direction: 'sent' });
 
 /** A listener that lets everybody in and never says a word. */
 async function openMute(port: number): Promise<Server> {
@@ -92,14 +103,35 @@ describe('tcp bus: failures', () => {
     expect(b.mail.received.map(({ message }) => message.request)).toEqual([4]);
   });
 
+  it('a large message whose connection breaks in the middle starts again or comes back, once', async () => {
+    proxy = await openTcpProxy({ targetPort: ports.b });
+    const a = await openNode(A, proxy.port);
+    const b = await openNode(B, ports.a);
+    await connected(a.bus, B);
+    const message = writeOf(1, patternOf(40 * 1024 * 1024, 1));
+    proxy.stall();
+    a.bus.send(B, message, 60_000);
+    // More than the kernel and the socket hold: its last chunk cannot have been handed over.
+    await eventually('a part is under way', () => sentBytes(a) > 1024 * 1024);
+    proxy.heal();
+    const outcomes = () => a.mail.returned.length + b.mail.received.length;
+    await eventually('it arrives or comes back', () => outcomes() > 0);
+    await connected(a.bus, B);
+    a.bus.send(B, ping(2), 60_000);
+    await eventually('the next one arrives', () => outcomes() === 2);
+    for (const { message: arrived } of b.mail.received.filter((each) => each.message.type === 'write')) {
+      expect(asBytes([arrived]).join() === asBytes([message]).join()).toBe(true);
+    }
+  });
+
   it('messages for a peer that accepts and says nothing wait for the first attempt only', async () => {
     const mute = await openMute(ports.b);
     const a = await openNode(A, ports.b);
     await expectReturned(a, ping(1));
     await disconnected(a.bus, B);
     await expectReturned(a, ping(2));
-    mute.close();
     await a.bus.close();
+    mute.close();
     await once(mute, 'close');
   });
 
@@ -192,9 +224,8 @@ describe('tcp bus: failures', () => {
     await openNode(B, ports.a);
   });
 
-  it('counts what passes, and shows how many peers are connected', async () => {
+  it('counts what passes, comes back and expires', async () => {
     const a = await openNode(A, ports.b);
-    expect(a.telemetry.gauge('rondo_bus_peers_connected')).toBe(0);
     await expectReturned(a, ping(1));
     const b = await openNode(B, ports.a);
     await connected(a.bus, B);
@@ -207,6 +238,5 @@ describe('tcp bus: failures', () => {
     expect([messages(a, 'sent'), messages(a, 'expired'), messages(b, 'received')]).toEqual([2, 1, 2]);
     expect(a.telemetry.total('rondo_bus_unroutable_total')).toBe(1);
     expect(a.telemetry.total('rondo_bus_bytes_total', { direction: 'sent' })).toBeGreaterThan(200_000);
-    expect(a.telemetry.gauge('rondo_bus_peers_connected')).toBe(1);
   });
 });

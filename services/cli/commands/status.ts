@@ -6,7 +6,7 @@ import type { ClusterView } from '../view/cluster.js';
 import { clip, count, counted, printable, table } from '../view/text.js';
 
 /** What one node says of itself, or why it says nothing. */
-export type NodeReport =
+type NodeReport =
   | { readonly id: string; readonly address: string; readonly view: ClusterView }
   | { readonly id: string; readonly address: string; readonly unreachable: string };
 
@@ -78,7 +78,7 @@ const HEADINGS = [
 const ALIGN = ['left', 'left', 'left', 'left', 'right', 'left', 'right', 'right', 'right', 'right'] as const;
 
 /** The table of all nodes, and under it what a table cannot hold. */
-export function statusLines(document: ClusterView['document'], reports: readonly NodeReport[]): string[] {
+function statusLines(document: ClusterView['document'], reports: readonly NodeReport[]): string[] {
   const ready = reports.filter((report) => stateOf(report) === 'ready').length;
   const head = `${ready} of ${counted(reports.length, 'node')} ready, ${document.replicas} replicas, cluster ${printable(document.clusterId)}`;
   const remarks = reports.flatMap(remarksOn);

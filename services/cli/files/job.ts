@@ -132,5 +132,7 @@ function summarize(
   const head = `${plan.label}: ${counted(files, 'file')}, ${megabytes(bytes)} MB in ${pace}.`;
   const tail = retried > 0 ? [`Requests tried again: ${count(retried)}.`] : [];
   terminal.writeOut(`${[head, ...lines, ...tail].join('\n')}\n`);
-  if (failure) terminal.writeErr(`${failureLine(failure)} Run the same command again to continue.\n`);
+  if (!failure) return;
+  const again = exit === EXIT.unavailable ? ' Run the same command again to continue.' : '';
+  terminal.writeErr(`${failureLine(failure)}${again}\n`);
 }

@@ -53,7 +53,7 @@ interface BusState {
  * peers that cannot be reached are no error.
  */
 export async function openTcpBus(options: TcpBusOptions, handlers: BusHandlers): Promise<Bus> {
-  const { self, host, port, metrics } = options;
+  const { self, host, port } = options;
   const addresses = [...options.peers].filter(([id]) => id !== self).map(parsePeer);
   const returns = createReturns(handlers);
   const context = createContext(options, new Set(addresses.map(({ id }) => id)), returns);
@@ -69,7 +69,6 @@ export async function openTcpBus(options: TcpBusOptions, handlers: BusHandlers):
   );
   const stopTicking = startTicking(context, inbound, links);
   const state: BusState = { context, links, inbound, returns, stopTicking, phase };
-  metrics.gauge('rondo_bus_peers_connected', () => connectedPeers(links));
   let closed: Promise<void> | undefined;
   return {
     send: (to, message, remainingMs) => send(state, to, message, remainingMs),
@@ -134,10 +133,6 @@ function peerStates(links: Links): ReadonlyMap<NodeId, PeerState> {
 function worse(a: PeerState, b: PeerState): PeerState {
   if (a === 'unreachable' || b === 'unreachable') return 'unreachable';
   return a === 'connecting' ? a : b;
-}
-
-function connectedPeers(links: Links): number {
-  return [...peerStates(links).values()].filter((peer) => peer === 'connected').length;
 }
 
 /**

@@ -1,10 +1,13 @@
 import { assertNever } from './assert.js';
+import { badQuorum, done, refuseOrDecline } from './coordinator/answers.js';
 import { Forwards } from './coordinator/forwards.js';
 import { GET_BYTES, Gets } from './coordinator/gets.js';
 import { Budget } from './coordinator/liveTable.js';
 import { Probes } from './coordinator/probes.js';
 import { type CoordinatedPut, type Origin, putBytes, Puts } from './coordinator/puts.js';
 import { effectiveQuorum } from './coordinator/quorum.js';
+import { RequestNumbers } from './coordinator/requestNumbers.js';
+import { SeenForwards } from './coordinator/seenForwards.js';
 import { requestError, type RequestError } from './errors.js';
 import type {
   Effect,
@@ -19,9 +22,7 @@ import type {
   ForwardAnswer,
   GetRequest,
   Message,
-  PutOutcome,
   PutRequest,
-  RequestNumber,
 } from './protocol/messages.js';
 import { type NodeOptions } from './nodeOptions.js';
 import { Outbox } from './protocol/outbox.js';
@@ -37,12 +38,6 @@ import { decodeVersion, type VersionSeal } from './versioning/version.js';
  * nodes. No I/O, no time but `now`, no randomness: the same events give the same effects.
  */
 
-/**
- * Incarnations grow by at least one a second of life, and no node takes a million requests a second: numbers of two lives
- * never meet, and an answer to a request from before a restart finds nobody.
- */
-const REQUESTS_PER_INCARNATION = 2 ** 20;
-
 export function createNode(options: NodeOptions): SteppingNode {
   return new StorageNode(options);
 }
@@ -51,21 +46,22 @@ class StorageNode implements SteppingNode {
   readonly #options: NodeOptions;
   readonly #ring: Ring;
   readonly #seal: VersionSeal;
+  readonly #numbers: RequestNumbers;
   readonly #budget: Budget;
   readonly #outbox = new Outbox();
   readonly #gets: Gets;
   readonly #puts: Puts;
   readonly #forwards: Forwards;
+  readonly #seenForwards = new SeenForwards();
   readonly #probes: Probes;
   readonly #replica: Replica;
-  #lastRequest: RequestNumber;
   #stopping = false;
 
   constructor(options: NodeOptions) {
     this.#options = options;
     this.#ring = createRing(options.document);
     this.#seal = { secret: options.versionSecret, digests: options.digests };
-    this.#lastRequest = options.incarnation * REQUESTS_PER_INCARNATION;
+    this.#numbers = new RequestNumbers(options.incarnation);
     const { requestsMax, requestBytesMax: bytesMax, settlingMax } = options.limits;
     this.#budget = new Budget({ requestsMax, bytesMax });
     const shared = { self: options.self, budget: this.#budget, seal: this.#seal, outbox: this.#outbox };
@@ -137,11 +133,16 @@ class StorageNode implements SteppingNode {
     const wanted = effectiveQuorum(request.minReads, primaries.length);
     const error = this.#refusal(GET_BYTES);
     if (error) this.#outbox.reply(ticket, { to: 'get', outcome: error });
-    else if (wanted === undefined) this.#outbox.reply(ticket, { to: 'get', outcome: badQuorum(primaries) });
+    else if (wanted === undefined) this.#outbox.reply(ticket, { to: 'get', outcome: badQuorum(primaries.length) });
     else {
       const get = { ticket, request, wanted, deadlineMs: this.#deadline() };
-      this.#gets.open(this.#nextRequest(), get, primaries);
+      this.#gets.open(this.#numbers.next(), get, primaries);
     }
+  }
+
+  #onForward(origin: Extract<Origin, { for: 'peer' }>, put: PutRequest, deadlineMs: number): void {
+    const { node, request } = origin;
+    if (this.#seenForwards.isFirst(node, request)) this.#onPut(origin, put, deadlineMs);
   }
 
   /** Coordinates where this node may, else declines, which passes a client's PUT on (R2, R6). */
@@ -152,7 +153,7 @@ class StorageNode implements SteppingNode {
     const refusal = this.#refusal(putBytes(put));
     const asked = { origin, put, deadlineMs };
     if (refusal) this.#answerPut(asked, refuseOrDecline(origin, refusal));
-    else if (wanted === undefined) this.#answerPut(asked, done(badQuorum(primaries)));
+    else if (wanted === undefined) this.#answerPut(asked, done(badQuorum(primaries.length)));
     else if (!context) this.#answerPut(asked, done(requestError('invalid_version')));
     else this.#coordinate({ ...asked, context, wanted }, primaries);
   }
@@ -164,7 +165,7 @@ class StorageNode implements SteppingNode {
       this.#answerPut(put, { status: 'declined' });
       return;
     }
-    const number = this.#nextRequest();
+    const number = this.#numbers.next();
     const others = primaries.filter((node) => node !== self);
     this.#puts.open(number, put, self, others);
     this.#replica.mint(put.put.key, number);
@@ -173,7 +174,7 @@ class StorageNode implements SteppingNode {
   #onProbe(ticket: Ticket, node: NodeId, deadlineMs: number): void {
     if (node === this.#options.self) this.#outbox.reply(ticket, { to: 'probe', reachable: true });
     else if (this.#refusal(0)) this.#outbox.reply(ticket, { to: 'probe', reachable: false });
-    else this.#probes.open(this.#nextRequest(), ticket, node, deadlineMs);
+    else this.#probes.open(this.#numbers.next(), ticket, node, deadlineMs);
   }
 
   #onMessage(from: NodeId, message: Message, deadlineMs: number): void {
@@ -188,7 +189,7 @@ class StorageNode implements SteppingNode {
       case 'writeReply':
         return this.#puts.on(request, { type: 'answered', from, answer: message.answer });
       case 'forward':
-        return this.#onPut({ for: 'peer', node: from, request }, message.put, deadlineMs);
+        return this.#onForward({ for: 'peer', node: from, request }, message.put, deadlineMs);
       case 'forwardReply':
         return this.#forwards.on(request, { type: 'answered', from, answer: message.answer });
       case 'ping':
@@ -251,7 +252,7 @@ class StorageNode implements SteppingNode {
       this.#outbox.reply(origin.ticket, { to: 'put', outcome: answer.outcome });
     } else {
       const others = this.#primaries(put.key).filter((node) => node !== this.#options.self);
-      this.#forwards.open(this.#nextRequest(), { ticket: origin.ticket, put, deadlineMs }, others);
+      this.#forwards.open(this.#numbers.next(), { ticket: origin.ticket, put, deadlineMs }, others);
     }
   }
 
@@ -286,25 +287,7 @@ class StorageNode implements SteppingNode {
     return this.#ring.replicaSet(this.#ring.partitionOf(position)).primaries;
   }
 
-  #nextRequest(): RequestNumber {
-    return ++this.#lastRequest;
-  }
-
   #deadline(): number {
     return this.#outbox.now.monotonicMs + this.#options.requestTimeoutMs;
   }
-}
-
-function badQuorum(primaries: readonly NodeId[]): RequestError {
-  const detail = `this cluster keeps ${String(primaries.length)} replicas of a key`;
-  return requestError('invalid_quorum', { detail });
-}
-
-function done(outcome: PutOutcome): ForwardAnswer {
-  return { status: 'done', outcome };
-}
-
-/** A peer may try another primary; a client is told. */
-function refuseOrDecline(origin: Origin, refusal: RequestError): ForwardAnswer {
-  return origin.for === 'peer' ? { status: 'declined' } : done(refusal);
 }

@@ -26,7 +26,10 @@ export interface Runtime {
   get(request: GetRequest): Promise<GetOutcome>;
   put(request: PutRequest): Promise<PutOutcome>;
   probe(node: NodeId, timeoutMs: number): Promise<boolean>;
-  /** Refuses new requests and resolves when the live ones have ended, each by its deadline. Idempotent. */
+  /**
+   * Refuses new requests and resolves when the live ones have ended, each by its deadline, and a moment was left to the
+   * writes of other nodes. Idempotent.
+   */
   stop(): Promise<void>;
 }
 
@@ -35,9 +38,12 @@ export interface RuntimeOptions {
   readonly storage: Storage;
   readonly clock: Clock;
   readonly metrics: Metrics;
-  /** The core threw: its state cannot be trusted any more, and the process has to end. */
+  /** Called once: the core threw, its state cannot be trusted any more, and the process has to end. */
   readonly onBug: (error: unknown) => void;
 }
+
+/** Half a second; under load there is always a write of another node on its way to the disk. */
+const TICKS_FOR_OTHERS = 500 / TICK_MS;
 
 type Caller = (reply: ReplyOutcome) => void;
 
@@ -53,9 +59,11 @@ class NodeRuntime implements Runtime {
   #bus: Bus | undefined;
   #lastTicket: Ticket = 0;
   #draining = false;
+  #broken = false;
   #stopTicks: (() => void) | undefined;
   #stopped: Promise<void> | undefined;
   #onIdle: (() => void) | undefined;
+  #ticksForOthers = TICKS_FOR_OTHERS;
 
   constructor(options: RuntimeOptions) {
     this.#options = options;
@@ -116,7 +124,8 @@ class NodeRuntime implements Runtime {
 
   #noticeIdle(): void {
     const { liveRequests, cells } = this.#options.node.sizes();
-    if (!this.#onIdle || liveRequests > 0 || cells > 0) return;
+    if (!this.#onIdle || liveRequests > 0) return;
+    if (cells > 0 && this.#ticksForOthers-- > 0) return;
     this.#stopTicks?.();
     this.#onIdle();
     this.#onIdle = undefined;
@@ -129,6 +138,7 @@ class NodeRuntime implements Runtime {
   }
 
   #dispatch(event: NodeEvent): void {
+    if (this.#broken) return;
     this.#queue.push(event);
     if (this.#bus && !this.#draining) this.#drain();
   }
@@ -142,6 +152,7 @@ class NodeRuntime implements Runtime {
         if (event) this.#step(event);
       }
     } catch (error) {
+      this.#broken = true;
       this.#options.onBug(error);
     } finally {
       this.#queue.length = 0;

@@ -1,4 +1,4 @@
-import type { CounterName, GaugeName, Labels, Log, Metrics } from '../../../services/node/ports/telemetry.js';
+import type { CounterName, Labels, Log, Metrics } from '../../../services/node/ports/telemetry.js';
 
 export interface RecordedTelemetry {
   readonly log: Log;
@@ -7,13 +7,11 @@ export interface RecordedTelemetry {
   readonly lines: { readonly level: string; readonly message: string }[];
   /** Sum of a counter over the series that have these labels. */
   total(name: CounterName, labels?: Labels): number;
-  gauge(name: GaugeName): number | undefined;
 }
 
 /** Telemetry that keeps what it is told. */
 export function recordTelemetry(): RecordedTelemetry {
   const counts: { name: CounterName; labels: Labels; by: number }[] = [];
-  const gauges = new Map<GaugeName, () => number>();
   const lines: RecordedTelemetry['lines'] = [];
   return {
     lines,
@@ -21,14 +19,13 @@ export function recordTelemetry(): RecordedTelemetry {
     metrics: {
       count: (name, labels = {}, by = 1) => void counts.push({ name, labels, by }),
       observe: () => undefined,
-      gauge: (name, read) => void gauges.set(name, read),
+      gauge: () => undefined,
     },
     total: (name, labels = {}) =>
       counts
         .filter((each) => each.name === name)
         .filter((each) => Object.entries(labels).every(([label, value]) => each.labels[label] === value))
         .reduce((sum, { by }) => sum + by, 0),
-    gauge: (name) => gauges.get(name)?.(),
   };
 }
 

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { writeFileSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -10,6 +10,9 @@ import { CHUNK_BYTES } from '../../../services/cli/files/upload.js';
 import { startMemoryStore, type MemoryStore, type Mischief } from './support/memoryStore.js';
 import { jsonOf, rondo, type CliRun, type RunOptions } from './support/run.js';
 import { bytesOf, digestsOf, plantTree, readTree, type Tree } from './support/tree.js';
+
+// Megabytes go through two folders and a server; a busy machine takes its time.
+jest.setTimeout(60_000);
 
 let store: MemoryStore;
 let base: string;
@@ -428,6 +431,8 @@ describe('export', () => {
     const done = await run(['export', join(base, 'target')]);
     expect(done.exit).toBe(1);
     expect(jsonOf(done)).toMatchObject({ error: { code: 'no_manifest' } });
+    const told = await rondo(['export', join(base, 'target'), '--url', store.url]);
+    expect(told.err).toContain('no import under this prefix has finished.\n');
   });
 
   it('reports a file where a folder should be, and goes on', async () => {

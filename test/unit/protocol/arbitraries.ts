@@ -31,7 +31,7 @@ const wellFormed = (maxLength: number) =>
 const integer = fc.oneof(fc.nat(300), fc.maxSafeNat(), fc.constant(Number.MAX_SAFE_INTEGER));
 
 /** Small as a rule, and now and then of the greatest length. */
-export const key = fc.oneof(
+const key = fc.oneof(
   { weight: 5, arbitrary: latin1(1, 40) },
   { weight: 1, arbitrary: latin1(LIMITS.keyBytesMax - 1, LIMITS.keyBytesMax) },
 ) as fc.Arbitrary<Key>;
@@ -51,7 +51,7 @@ const marks = fc.array(
 );
 
 /** A sound record: clock sorted, siblings sorted and within it. */
-export const record: fc.Arbitrary<VersionedRecord> = fc
+const record: fc.Arbitrary<VersionedRecord> = fc
   .uniqueArray(plain({ actor, counter: fc.integer({ min: 1, max: 2 ** 40 }), timestamp: integer }), {
     selector: (entry) => entry.actor,
     maxLength: 8,
@@ -139,7 +139,7 @@ const remainingMs = fc.nat(0xffff_ffff);
 
 const parcel: fc.Arbitrary<Parcel> = plain({ message, remainingMs });
 
-export const chunk: fc.Arbitrary<Chunk> = fc
+const chunk: fc.Arbitrary<Chunk> = fc
   .record({ transferId: integer, index: fc.nat(4), remainingMs, tail: fc.integer({ min: 1, max: 500 }) })
   .chain(({ transferId, index, remainingMs: left, tail }) =>
     fc.boolean().map((last) => ({

@@ -55,7 +55,7 @@ describe('least movement (I8)', () => {
           }
         },
       ),
-      { numRuns: 60 },
+      { numRuns: 100 },
     );
   });
 

@@ -20,32 +20,39 @@ const node = (id: string, weight = 1, zone = ''): RingNode => ({ id: id as NodeI
 const plainNodes = (count: number): RingNode[] =>
   Array.from({ length: count }, (_, i) => node(`n${100 + i}`));
 
-function expectWithin(counts: readonly number[], shares: readonly Share[]): void {
-  counts.forEach((count, i) => {
-    expect(count).toBeGreaterThanOrEqual(shares[i]!.least);
-    expect(count).toBeLessThanOrEqual(shares[i]!.most);
-  });
-}
+const isWithin = (counts: readonly number[], shares: readonly Share[]): boolean =>
+  counts.every((count, i) => count >= shares[i]!.least && count <= shares[i]!.most);
 
 /** Every rule that a plan keeps whatever came before it. */
 function expectSound(plan: RingPlan, nodes: readonly RingNode[], partitions: number, replicas: number): void {
   const size = Math.min(replicas, nodes.length);
   const zones = Math.min(size, new Set(nodes.map(({ zone }) => zone)).size);
-  expect(plan.placement).toHaveLength(partitions);
-  plan.placement.forEach(({ now }, partition) => {
-    expect(now).toHaveLength(size);
-    expect(new Set(now).size).toBe(size);
-    expect(new Set(now.map((i) => nodes[i]!.zone)).size).toBe(zones);
-    expect(now[0]).toBe(plan.tokens[partition]);
-  });
-  expectWithin(heldBy(plan, nodes), placementShares(nodes, partitions, size));
-  expectWithin(ownedBy(plan, nodes), tokenShares(nodes, partitions));
+  const sound = plan.placement.map(({ now }, partition) => ({
+    replicas: now.length,
+    nodes: new Set(now).size,
+    zones: new Set(now.map((i) => nodes[i]!.zone)).size,
+    first: now[0],
+    owner: plan.tokens[partition],
+  }));
+  expect(sound).toEqual(
+    plan.tokens.map((owner) => ({ replicas: size, nodes: size, zones, first: owner, owner })),
+  );
+  expect(sound).toHaveLength(partitions);
+  const held = heldBy(plan, nodes);
+  const heldShares = placementShares(nodes, partitions, size);
+  expect({ held, heldShares, fits: isWithin(held, heldShares) }).toMatchObject({ fits: true });
+  const owned = ownedBy(plan, nodes);
+  const ownedShares = tokenShares(nodes, partitions);
+  expect({ owned, ownedShares, fits: isWithin(owned, ownedShares) }).toMatchObject({ fits: true });
 }
 
 /** The owners of the first tokens met clockwise, N distinct nodes. */
 function clockwiseWalk(tokens: readonly number[], partition: number, size: number): number[] {
-  const met = tokens.map((_, step) => tokens[(partition + step) % tokens.length]!);
-  return [...new Set(met)].slice(0, size);
+  const met = new Set<number>();
+  for (let step = 0; step < tokens.length && met.size < size; step++) {
+    met.add(tokens[(partition + step) % tokens.length]!);
+  }
+  return [...met];
 }
 
 const byId = (plan: RingPlan, nodes: readonly RingNode[]): unknown => ({
@@ -56,7 +63,7 @@ const byId = (plan: RingPlan, nodes: readonly RingNode[]): unknown => ({
 describe('planner: founding', () => {
   it('founding: equal nodes of one zone hold what the clockwise walk gives them, and that is balanced, 1-60 nodes', () => {
     for (let count = 1; count <= 60; count++) {
-      for (const replicas of [1, 2, 3, 4, 6]) {
+      for (const replicas of [2, 3, 5]) {
         const plan = planRing({ partitions: 256, replicas, nodes: plainNodes(count) });
         const size = Math.min(replicas, count);
         const walks = plan.tokens.map((_, partition) => clockwiseWalk(plan.tokens, partition, size));
@@ -124,29 +131,38 @@ describe('planner: any change', () => {
           }
         },
       ),
-      { numRuns: 60 },
+      { numRuns: 100 },
     );
   });
 
   it('plan: the same whatever the order of the lists of nodes (I8)', () => {
     fc.assert(
-      fc.property(nodesArbitrary, changeArbitrary, fc.infiniteStream(fc.nat()), (nodes, change, random) => {
-        const shuffle = (list: readonly RingNode[]): RingNode[] =>
-          [...list]
-            .map((item) => ({ item, key: random.next().value }))
-            .sort((a, b) => a.key - b.key)
-            .map(({ item }) => item);
-        const request = { partitions: 64, replicas: 3 };
-        const [founders, others] = [nodes, shuffle(nodes)];
-        const founded = planRing({ ...request, nodes: founders });
-        const foundedToo = planRing({ ...request, nodes: others });
-        expect(byId(foundedToo, others)).toEqual(byId(founded, founders));
-        const next = change(nodes);
-        const nextToo = shuffle(next);
-        const plan = planRing({ ...request, nodes: next, previous: { nodes: founders, ...founded } });
-        const planToo = planRing({ ...request, nodes: nextToo, previous: { nodes: others, ...foundedToo } });
-        expect(byId(planToo, nextToo)).toEqual(byId(plan, next));
-      }),
+      fc.property(
+        nodesArbitrary,
+        changeArbitrary,
+        fc.array(fc.nat(), { minLength: 61 }),
+        (nodes, change, keys) => {
+          const shuffle = (list: readonly RingNode[]): RingNode[] =>
+            list
+              .map((item, i) => ({ item, key: keys[i]! }))
+              .sort((a, b) => a.key - b.key)
+              .map(({ item }) => item);
+          const request = { partitions: 64, replicas: 3 };
+          const [founders, others] = [nodes, shuffle(nodes)];
+          const founded = planRing({ ...request, nodes: founders });
+          const foundedToo = planRing({ ...request, nodes: others });
+          expect(byId(foundedToo, others)).toEqual(byId(founded, founders));
+          const next = change(nodes);
+          const nextToo = shuffle(next);
+          const plan = planRing({ ...request, nodes: next, previous: { nodes: founders, ...founded } });
+          const planToo = planRing({
+            ...request,
+            nodes: nextToo,
+            previous: { nodes: others, ...foundedToo },
+          });
+          expect(byId(planToo, nextToo)).toEqual(byId(plan, next));
+        },
+      ),
       { numRuns: 50 },
     );
   });
@@ -184,7 +200,7 @@ describe('planner: any change', () => {
     const plan = planRing({ partitions: 8, replicas: 2, nodes, previous });
     expectSound(plan, nodes, 8, 2);
     expect(ownedBy(plan, nodes)).toEqual([1, 1, 1, 1, 1, 1, 1, 1]);
-    expect(movedReplicas(heldBefore(previous, nodes), plan)).toBeLessThanOrEqual(2);
+    expect(movedReplicas(heldBefore(previous, nodes), plan)).toBe(1);
   });
 
   it('plan: another number of partitions than before is refused', () => {

@@ -10,9 +10,6 @@ import type { Bus, BusHandlers, PeerState } from '../../../services/node/ports/b
 export interface MemoryNetwork {
   /** A node may be opened again after its bus was closed. */
   open(self: NodeId, handlers: BusHandlers): Bus;
-  /** While cut, messages between the two, in both directions, come back as unroutable. */
-  cut(a: NodeId, b: NodeId): void;
-  heal(): void;
 }
 
 /** What waits to be handed to a node: a message that arrived, or its own that came back. */
@@ -20,12 +17,9 @@ type Task = () => void;
 
 export function createMemoryNetwork(members: readonly NodeId[]): MemoryNetwork {
   const open = new Map<NodeId, BusHandlers>();
-  const cuts = new Set<string>();
-  const linked = (a: NodeId, b: NodeId) => open.has(b) && a !== b && !cuts.has([a, b].sort().join(' '));
+  const linked = (a: NodeId, b: NodeId) => open.has(b) && a !== b;
   return {
     open: (self, handlers) => openMemoryBus(self, handlers, members, open, linked),
-    cut: (a, b) => void cuts.add([a, b].sort().join(' ')),
-    heal: () => cuts.clear(),
   };
 }
 

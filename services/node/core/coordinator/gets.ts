@@ -1,8 +1,9 @@
+import { requestError } from '../errors.js';
 import type { Ticket } from '../protocol/events.js';
 import type { GetOutcome, GetRequest, RequestNumber } from '../protocol/messages.js';
 import type { Outbox } from '../protocol/outbox.js';
 import type { Key, NodeId } from '../types.js';
-import { visibleValues } from '../versioning/record.js';
+import { recordBytes, visibleValues } from '../versioning/record.js';
 import { encodeVersion, type VersionSeal } from '../versioning/version.js';
 import { type GetEvent, type GetResult, type GetState, startGet, stepGet } from './getMachine.js';
 import { type Budget, LiveTable } from './liveTable.js';
@@ -11,7 +12,7 @@ interface LiveGet {
   readonly ticket: Ticket;
   readonly key: Key;
   readonly deadlineMs: number;
-  readonly bytes: number;
+  bytes: number;
   state: GetState;
 }
 
@@ -62,13 +63,21 @@ export class Gets {
     if (!live) return;
     const step = stepGet(live.state, event);
     live.state = step.state;
-    if (!step.result) return;
+    const result = step.result ?? this.#overBudget(number, step.state);
+    if (!result) return;
     this.#live.delete(number);
-    this.#outbox.reply(live.ticket, { to: 'get', outcome: this.#outcome(live.key, step.result) });
+    this.#outbox.reply(live.ticket, { to: 'get', outcome: this.#outcome(live.key, result) });
   }
 
   expire(nowMs: number): void {
     for (const number of this.#live.expired(nowMs)) this.on(number, { type: 'deadline' });
+  }
+
+  /** Values that wait for others to come count like those of a PUT (I14); how large they are is known only now. */
+  #overBudget(number: RequestNumber, state: GetState): GetResult | undefined {
+    if (state.phase === 'done' || !state.merged) return undefined;
+    if (this.#live.resize(number, GET_BYTES + recordBytes(state.merged))) return undefined;
+    return { status: 'failed', error: requestError('overloaded') };
   }
 
   #outcome(key: Key, result: GetResult): GetOutcome {

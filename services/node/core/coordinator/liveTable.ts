@@ -1,23 +1,23 @@
 /** What every entry of a table of requests says of itself. */
 export interface Timed {
   readonly deadlineMs: number;
-  readonly bytes: number;
+  bytes: number;
 }
 
 /** How much work a node takes on at a time, over all its tables of live requests (I14). */
 export class Budget {
   readonly #requestsMax: number;
-  readonly #bytesMax: number;
+  readonly bytesMax: number;
   requests = 0;
   bytes = 0;
 
   constructor(limits: { readonly requestsMax: number; readonly bytesMax: number }) {
     this.#requestsMax = limits.requestsMax;
-    this.#bytesMax = limits.bytesMax;
+    this.bytesMax = limits.bytesMax;
   }
 
   hasRoom(bytes: number): boolean {
-    return this.requests < this.#requestsMax && this.bytes + bytes <= this.#bytesMax;
+    return this.requests < this.#requestsMax && this.bytes + bytes <= this.bytesMax;
   }
 }
 
@@ -42,6 +42,17 @@ export class LiveTable<T extends Timed> {
     this.#entries.set(request, entry);
     this.#budget.requests += 1;
     this.#budget.bytes += entry.bytes;
+  }
+
+  /** Counts what a request has come to hold, `bytes` in all; false, and nothing changed, where there is no room. */
+  resize(request: number, bytes: number): boolean {
+    const entry = this.#entries.get(request);
+    if (!entry) return true;
+    const grownBy = bytes - entry.bytes;
+    if (this.#budget.bytes + grownBy > this.#budget.bytesMax) return false;
+    this.#budget.bytes += grownBy;
+    entry.bytes = bytes;
+    return true;
   }
 
   delete(request: number): void {

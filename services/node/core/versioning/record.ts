@@ -36,12 +36,22 @@ export function applyWrite(record: VersionedRecord, write: Write): VersionedReco
   const { entry, context, value, requestId } = write;
   const dot = { actor: entry.actor, counter: entry.counter };
   const kept = record.siblings.filter((sibling) => !covers(context, sibling.dot));
-  const mark = requestId === undefined ? [] : [{ requestId, dot, timestamp: entry.timestamp }];
+  const mark = requestId === undefined ? [] : [newestMark(record, requestId, entry)];
   return {
     clock: advance(mergeClocks(record.clock, context), entry),
     siblings: unite(kept, [{ dot, value }]),
     marks: mergeMarks(record.marks, mark),
   };
+}
+
+/**
+ * A mark that is newer than those of the record, also where the wall clock of this coordinator is behind that of others:
+ * else it would be among the oldest, be forgotten at once, and a repeat of the request be taken for a new one.
+ */
+function newestMark(record: VersionedRecord, requestId: string, entry: ClockEntry): RequestMark {
+  const { actor, counter, timestamp } = entry;
+  const newest = record.marks[0]?.timestamp ?? 0;
+  return { requestId, dot: { actor, counter }, timestamp: Math.max(timestamp, newest + 1) };
 }
 
 /** Whether two records are the same. One dot names one write (I4), so that equal dots mean equal values. */
