@@ -41,8 +41,7 @@ export interface Transport {
 const REPLY_BYTES_MAX = 256 * 1024 * 1024;
 
 /**
- * Plain `node:http` with kept connections: a small PUT costs about a third of what `fetch` costs, which counts when
- * importing ten thousand files.
+ * Plain `node:http` with kept connections, bounded in number: an import makes ten thousand small requests.
  */
 export function createTransport(): Transport {
   const options = { keepAlive: true, maxFreeSockets: 256, scheduling: 'lifo' } as const;
