@@ -9,7 +9,7 @@ import type { Bounds } from './shares.js';
  * may be filled besides costs more than it could ever save elsewhere. So the flow is balanced, and of all balanced
  * ones it is one of those whose own costs are least.
  */
-export interface Assignment {
+interface Assignment {
   readonly partitions: number;
   /** How many nodes each partition is given to; they are distinct. */
   readonly size: number;

@@ -12,7 +12,7 @@ import { type Bounds, membersOfZones, placementBounds, type PlannedNode, tokenBo
  * replicas that balance and zones allow (I8); then each token goes to a member of its set, which moves no data. The same
  * request gives the same plan everywhere, whatever the order of its nodes.
  */
-export interface RingRequest {
+interface RingRequest {
   /** A power of two from 8 to 4096. */
   readonly partitions: number;
   /** N; with fewer nodes every node holds every partition. */

@@ -31,6 +31,6 @@ export function partitionOf(position: Position, partitions: number): Partition {
 }
 
 /** Of a power of two. */
-export function log2(powerOfTwo: number): number {
+function log2(powerOfTwo: number): number {
   return 31 - Math.clz32(powerOfTwo);
 }
