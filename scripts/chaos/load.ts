@@ -24,6 +24,9 @@ export interface Load {
   reach(share: number): Promise<void>;
 }
 
+/** The log lies under this name in the folder of the run. */
+export const LOG_NAME = 'run.log';
+
 const FINAL_READS_TIMEOUT_MS = 60_000;
 
 export function startLoad(
@@ -31,7 +34,7 @@ export function startLoad(
   folder: string,
   options: Pick<WorkloadOptions, 'urls' | 'startAt' | 'minNumReads' | 'minNumWrites'>,
 ): Load {
-  const logFile = join(folder, 'run.log');
+  const logFile = join(folder, LOG_NAME);
   const { clients, keys, timeoutMs } = size;
   const quorum = { quorum: 'strict', readsAreStrict: true } as const;
   const workload = startWorkload({ ...options, ...quorum, clients, keys, logFile, durationMs: timeoutMs });

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
@@ -8,7 +8,7 @@ import { reservePorts, type PortBlock } from '../support/ports.js';
 import { renderVerdict, table } from '../workload/report.js';
 import { FULL_SIZE, type Verdict } from '../workload/verdict.js';
 import { runKill, type KillResult, type KillTarget } from './kill.js';
-import type { LoadSize } from './load.js';
+import { LOG_NAME, type LoadSize } from './load.js';
 import { whyNoLoopDisk } from './loopDisk.js';
 import { runPowerCut, type PowerCutTarget } from './powerCut.js';
 
@@ -39,6 +39,7 @@ interface Stage {
 let current: Cleanup | undefined;
 
 const program = new Command('chaos')
+  .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
   .description(
     'Runs a cluster of its own on this machine, breaks it under a recorded load, and judges the log.',
   )
@@ -123,20 +124,27 @@ async function onStage(name: string, scenario: (stage: Stage) => Promise<number>
     cleanup.defer('remove the folder', () => rmSync(folder, { recursive: true, force: true }));
     const ports = await reservePorts();
     cleanup.defer('release the ports', () => ports.release());
-    const exitCode = await scenario({ folder, ports, cleanup });
+    const exitCode = await scenario({ folder, ports, cleanup }).catch((error: unknown) => {
+      const logFile = join(folder, LOG_NAME);
+      if (existsSync(logFile)) keepLog(logFile);
+      throw error;
+    });
     process.exitCode = Math.max(Number(process.exitCode ?? 0), exitCode);
   } finally {
     await cleanup.run();
   }
 }
 
-/** The log of a run that failed is kept as evidence. */
 function conclude(ok: boolean, logFile: string): number {
-  if (ok) return 0;
-  const kept = join(tmpdir(), `rondo-chaos-${String(process.pid)}.log`);
+  if (!ok) keepLog(logFile);
+  return ok ? 0 : 1;
+}
+
+/** The log of a run that failed is kept as evidence. */
+function keepLog(logFile: string): void {
+  const kept = join(tmpdir(), `rondo-chaos-${String(process.pid)}-${String(Date.now())}.log`);
   copyFileSync(logFile, kept);
   process.stdout.write(`the log of the run is kept: ${kept}\n`);
-  return 1;
 }
 
 function concludeControl(verdicts: readonly Verdict[]): number {

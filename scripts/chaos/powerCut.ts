@@ -68,13 +68,21 @@ async function startNodes(options: PowerCutOptions, disk: LoopDisk): Promise<Sep
     folder: join(folder, 'nodes'),
     ports,
     cleanup,
-    program: control ? copyWithoutSync(builtProgram(), folder) : builtProgram(),
     dataDirs: ids.map((id, index) => join(target === 'all' || index === 0 ? disk.mountPoint : folder, id)),
   });
-  for (const node of cluster.nodes) node.start();
+  if (control) await found(cluster);
+  const program = control ? copyWithoutSync(builtProgram(), folder) : builtProgram();
+  for (const node of cluster.nodes) node.start({ program });
   await cluster.waitReady();
   await waitForLinks(cluster.urls);
   return cluster;
+}
+
+/** Without this the control would lose the databases as a whole, and the nodes would notice and refuse to answer. */
+async function found(cluster: SeparateCluster): Promise<void> {
+  for (const node of cluster.nodes) node.start();
+  await cluster.waitReady();
+  await Promise.all(cluster.nodes.map((node) => node.stop()));
 }
 
 /** A thread that was inside an fsync when the signal came stops only after it. */

@@ -12,9 +12,10 @@ export function builtProgram(): string {
 const BUS_PORT_OFFSET = 5;
 
 /** Most nodes that fit into one block of ports. */
-export const NODES_MAX = BUS_PORT_OFFSET;
+const NODES_MAX = BUS_PORT_OFFSET;
 
 export function nodeIds(nodes: number): readonly string[] {
+  if (nodes > NODES_MAX) throw new Error(`a block of ports is enough for ${String(NODES_MAX)} nodes`);
   return Array.from({ length: nodes }, (_, index) => `node${String(index + 1)}`);
 }
 

@@ -8,12 +8,12 @@ import { randomInt } from 'node:crypto';
  * of a block stays bound until the block is released, so that no other run on this machine chooses the same block.
  */
 export interface PortBlock {
-  /** The first usable port; {@link BLOCK_PORTS} usable ones follow each other. */
+  /** The first usable port; 15 usable ones follow each other. */
   readonly first: number;
   release(): Promise<void>;
 }
 
-export const BLOCK_PORTS = 15;
+const BLOCK_PORTS = 15;
 
 const BLOCK_SIZE = BLOCK_PORTS + 1;
 const LOWEST = 10_000;

@@ -21,7 +21,7 @@ export interface SeparateNode {
   readonly url: string;
   readonly outputFile: string;
   /** Starts the process, in another data directory or from another program if wanted. */
-  start(from?: { readonly dataDir?: string }): void;
+  start(from?: { readonly dataDir?: string; readonly program?: string }): void;
   process(): Started;
   stop(): Promise<Exit>;
 }
@@ -32,7 +32,6 @@ export interface SeparateOptions {
   /** One data directory a node; the default lies in `folder`. */
   readonly dataDirs?: readonly string[];
   readonly nodes?: number;
-  readonly program?: string;
   readonly proxies?: boolean;
   readonly flags?: readonly string[];
   /** Gets what has to be ended: proxies and processes. */
@@ -94,7 +93,7 @@ async function openLinks({ ports, cleanup }: SeparateOptions, count: number): Pr
 }
 
 function prepareNode(options: SeparateOptions, id: string, index: number, bootstrap: string): SeparateNode {
-  const { folder, ports, cleanup, program = builtProgram(), flags = [], nodes = 3 } = options;
+  const { folder, ports, cleanup, flags = [], nodes = 3 } = options;
   const outputFile = join(folder, `${id}.log`);
   const usualDir = options.dataDirs?.[index] ?? join(folder, id);
   let current: Started | undefined;
@@ -102,7 +101,7 @@ function prepareNode(options: SeparateOptions, id: string, index: number, bootst
     id,
     url: urlOf(ports, index),
     outputFile,
-    start: ({ dataDir = usualDir } = {}) => {
+    start: ({ dataDir = usualDir, program = builtProgram() } = {}) => {
       // Only a node without data may take part in founding the cluster.
       const founding = existsSync(join(dataDir, 'cluster.json')) ? [] : [`--expect-nodes=${String(nodes)}`];
       current = startProcess({

@@ -46,7 +46,6 @@ export interface SupervisedOptions {
   readonly folder: string;
   readonly ports: PortBlock;
   readonly nodes?: number;
-  readonly program?: string;
   readonly flags?: readonly string[];
 }
 
@@ -100,15 +99,9 @@ function killOwn(pid: number, folder: string): void {
   if (commandOf(pid).includes(folder)) process.kill(pid, 'SIGKILL');
 }
 
-function commandLine({
-  folder,
-  ports,
-  nodes = 3,
-  program = builtProgram(),
-  flags = [],
-}: SupervisedOptions): string[] {
+function commandLine({ folder, ports, nodes = 3, flags = [] }: SupervisedOptions): string[] {
   return [
-    join(program, 'services/cli/main.js'),
+    join(builtProgram(), 'services/cli/main.js'),
     'start',
     '--json',
     ...['--nodes', String(nodes)],

@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { existsSync, statSync } from 'node:fs';
 import { Command, InvalidArgumentError } from 'commander';
 import { readFinals } from './finalReads.js';
 import { keysOf, readLog } from './log.js';
@@ -30,9 +31,15 @@ interface VerdictFlags {
 
 const FINAL_READS_TIMEOUT_MS = 60_000;
 
-const program = new Command('workload').description(
-  'Writes unique values to a running cluster, logs every request before it is sent, and judges the log.',
-);
+const program = new Command('workload')
+  .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
+  .description(
+    'Writes unique values to a running cluster, logs every request before it is sent, and judges the log.',
+  )
+  .addHelpText(
+    'after',
+    '\nExit code: 0 all promises held, 1 not so (or the run too small), 2 it could not run.',
+  );
 
 program
   .command('run', { isDefault: true })
@@ -68,6 +75,7 @@ program.parseAsync().catch((error: unknown) => {
 async function run(flags: RunFlags): Promise<void> {
   const { url: urls, clients, keys, log: logFile, seed, minNumReads, minNumWrites, quorum } = flags;
   const durationMs = flags.seconds * 1000;
+  if (existsSync(logFile) && statSync(logFile).size > 0) throw new Error(`${logFile} holds another run`);
   const workload = startWorkload({
     urls,
     clients,

@@ -21,7 +21,8 @@ export class SupervisorError extends Error {
 /** The bootstrap list as the supervisor keeps it. */
 export type Kept = Bootstrap & {
   /** Whether all nodes have been up once. */
-  readonly founded?: boolean };
+  readonly founded?: boolean;
+};
 
 const BUS_PORT_OFFSET = 100;
 

@@ -32,7 +32,6 @@ export function createLog(options: LogOptions): ClosableLog {
   const logger = winston.createLogger({
     level: options.level,
     format: winston.format.printf((info) => line(options.nodeId, info as unknown as Line)),
-    // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- winston's types do not show that it is one
     transports: [new winston.transports.Stream({ stream: sink.stream, eol: '\n' })],
     exitOnError: false,
   });

@@ -18,12 +18,7 @@ import type {
   SteppingNode,
   Ticket,
 } from './protocol/events.js';
-import type {
-  ForwardAnswer,
-  GetRequest,
-  Message,
-  PutRequest,
-} from './protocol/messages.js';
+import type { ForwardAnswer, GetRequest, Message, PutRequest } from './protocol/messages.js';
 import { type NodeOptions } from './nodeOptions.js';
 import { Outbox } from './protocol/outbox.js';
 import { Replica } from './replica/replica.js';
@@ -133,7 +128,8 @@ class StorageNode implements SteppingNode {
     const wanted = effectiveQuorum(request.minReads, primaries.length);
     const error = this.#refusal(GET_BYTES);
     if (error) this.#outbox.reply(ticket, { to: 'get', outcome: error });
-    else if (wanted === undefined) this.#outbox.reply(ticket, { to: 'get', outcome: badQuorum(primaries.length) });
+    else if (wanted === undefined)
+      this.#outbox.reply(ticket, { to: 'get', outcome: badQuorum(primaries.length) });
     else {
       const get = { ticket, request, wanted, deadlineMs: this.#deadline() };
       this.#gets.open(this.#numbers.next(), get, primaries);

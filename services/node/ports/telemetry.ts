@@ -17,7 +17,8 @@ export type CounterName =
   | 'rondo_storage_damaged_total'
   | 'rondo_storage_records_total';
 
-export type HistogramName = 'rondo_request_seconds' | 'rondo_storage_batch_seconds' | 'rondo_storage_batch_records';
+export type HistogramName =
+  'rondo_request_seconds' | 'rondo_storage_batch_seconds' | 'rondo_storage_batch_records';
 
 export type GaugeName =
   | 'rondo_live_requests'

@@ -147,10 +147,8 @@ class NodeRuntime implements Runtime {
   #drain(): void {
     this.#draining = true;
     try {
-      for (let i = 0; i < this.#queue.length; i++) {
-        const event = this.#queue[i];
-        if (event) this.#step(event);
-      }
+      // Also visits what is pushed meanwhile.
+      for (const event of this.#queue) this.#step(event);
     } catch (error) {
       this.#broken = true;
       this.#options.onBug(error);

@@ -90,8 +90,8 @@ export interface StepClusterOptions {
   readonly replicas?: number;
   readonly limits?: Partial<NodeLimits>;
   readonly incomplete?: readonly string[];
-  /** Sees every reply as it is given. */
-  readonly onReply?: (ticket: Ticket, reply: ReplyOutcome) => void;
+  /** Sees every effect before it is carried out. */
+  readonly onEffect?: (node: NodeId, effect: Effect) => void;
 }
 
 export const TIMEOUT_MS = 3000;
@@ -164,6 +164,7 @@ export function createStepCluster(options: StepClusterOptions = {}): StepCluster
   }
 
   function perform(node: NodeId, effect: Effect): void {
+    options.onEffect?.(node, effect);
     switch (effect.type) {
       case 'send': {
         const { to, message, remainingMs } = effect;
@@ -181,7 +182,6 @@ export function createStepCluster(options: StepClusterOptions = {}): StepCluster
         return;
       case 'reply':
         replies.get(effect.ticket)!.push(effect.reply);
-        options.onReply?.(effect.ticket, effect.reply);
     }
   }
 

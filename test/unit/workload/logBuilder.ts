@@ -33,7 +33,7 @@ export interface LogBuilder {
   sendRead(key?: string): number;
   fault(inFlight: number): void;
   /** Final reads of one key through both nodes; `other` where the second node shows something else. */
-  finals(values: readonly string[], other?: readonly string[], key?: string): void;
+  finals(values: readonly string[], other?: readonly string[], key?: string): number;
   unreadable(key?: string): void;
 }
 
@@ -79,6 +79,7 @@ export function logBuilder(start: Partial<Extract<LogLine, { t: 'start' }>> = {}
     finals: (values, other = values, key = 'k') => {
       final('http://a', key, values);
       final('http://b', key, other);
+      return lines.length;
     },
     unreadable: (key = 'k') => lines.push({ t: 'unreadable', url: 'http://a', key, code: 'quorum_not_met' }),
   };

@@ -190,8 +190,8 @@ describe('deletes', () => {
 });
 
 describe('phantoms and resurrection', () => {
-  it.each<[string, (log: LogBuilder) => void]>([
-    ['never sent', (log) => log.finals(['ghost'])],
+  it.each<[string, (log: LogBuilder) => unknown[]]>([
+    ['never sent', (log) => [log.finals(['ghost'])]],
     ['certainly refused', (log) => [log.write('ghost', { outcome: 'none' }), log.finals(['ghost'])]],
     [
       'seen in a read before it was sent',
@@ -207,7 +207,7 @@ describe('phantoms and resurrection', () => {
     ],
     ['the name of a delete', (log) => [log.remove('ghost'), log.finals(['ghost'])]],
   ])('a value that was %s is a phantom', (_case, build) => {
-    const verdict = verdictOf(build);
+    const verdict = verdictOf((log) => void build(log));
     expect(verdict.ok).toBe(false);
     expect(new Set(values(verdict.phantoms))).toEqual(new Set(['ghost']));
   });

@@ -56,7 +56,7 @@ const COLLECTING: Row<CollectingGet> = {
 };
 
 const late = (): GetStep => ({ state: { phase: 'done' } });
-const DONE: { readonly [T in GetEvent['type']]: () => GetStep } = {
+const DONE: Readonly<Record<GetEvent['type'], () => GetStep>> = {
   answered: late,
   unroutable: late,
   deadline: late,

@@ -1,7 +1,7 @@
 /** Base64url without padding (RFC 4648 §5), strict: each byte string has exactly one form. */
 
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
-const VALUES = new Map([...ALPHABET].map((letter, value) => [letter, value]));
+const VALUES = new Map(ALPHABET.split('').map((letter, value) => [letter, value]));
 
 export function toBase64url(bytes: Uint8Array): string {
   let text = '';

@@ -1,4 +1,4 @@
-import type { Clock, ClockEntry, RequestMark, Sibling, VersionedRecord } from '../types.js';
+import type { Clock, ClockEntry, Dot, RequestMark, Sibling, VersionedRecord } from '../types.js';
 import { LIMITS } from '../types.js';
 import { advance, compareDots, covers, EMPTY_CLOCK, mergeClocks } from './clock.js';
 
@@ -69,20 +69,21 @@ export function isTombstone(record: VersionedRecord): boolean {
 }
 
 /**
- * The values that a client is shown: tombstones left out, and one value where a request that was retried at another
- * coordinator was minted twice.
+ * The values that a client is shown: tombstones left out, and a request that was retried at another coordinator, and
+ * minted twice, taken for the one write that it is: shown once, and not at all where either was overwritten.
  */
 export function visibleValues(record: VersionedRecord): readonly Uint8Array[] {
-  const shown = new Set<string>();
-  const values: Uint8Array[] = [];
-  for (const sibling of record.siblings) {
-    if (sibling.value.length === 0) continue;
-    const requestId = record.marks.find((mark) => compareDots(mark.dot, sibling.dot) === 0)?.requestId;
-    if (requestId !== undefined && shown.has(requestId)) continue;
-    if (requestId !== undefined) shown.add(requestId);
-    values.push(sibling.value);
-  }
-  return values;
+  const shown = record.siblings.filter(({ value, dot }) => value.length > 0 && !isSurplus(record, dot));
+  return shown.map(({ value }) => value);
+}
+
+function isSurplus({ siblings, marks }: VersionedRecord, dot: Dot): boolean {
+  const requestId = marks.find((mark) => compareDots(mark.dot, dot) === 0)?.requestId;
+  const others = marks.filter((mark) => mark.requestId === requestId && compareDots(mark.dot, dot) !== 0);
+  return others.some((other) => {
+    const isOverwritten = !siblings.some((sibling) => compareDots(sibling.dot, other.dot) === 0);
+    return isOverwritten || compareDots(other.dot, dot) < 0;
+  });
 }
 
 /** Approximate size in bytes, for bounds and accounts. */

@@ -1,0 +1,291 @@
+import { expect } from '@jest/globals';
+import fc from 'fast-check';
+import type { Effect, ReplyOutcome, Ticket } from '../../../services/node/core/protocol/events.js';
+import type { PutRequest } from '../../../services/node/core/protocol/messages.js';
+import { type Clock, type Key, LIMITS, type NodeId } from '../../../services/node/core/types.js';
+import { covers } from '../../../services/node/core/versioning/clock.js';
+import { EMPTY_RECORD, mergeRecords, visibleValues } from '../../../services/node/core/versioning/record.js';
+import { decodeVersion } from '../../../services/node/core/versioning/version.js';
+import {
+  bytes,
+  createStepCluster,
+  key,
+  NO_SIZES,
+  type Pending,
+  type PendingStore,
+  SEAL,
+  textOf,
+  TIMEOUT_MS,
+} from '../support/stepCluster.js';
+
+/**
+ * Clients, faults and an order of events drawn at random, with an oracle that knows only what clients sent and got: the
+ * values that a version was given with are what a client has seen who writes with it.
+ */
+export interface Action {
+  readonly kind: keyof typeof ACTIONS;
+  readonly a: number;
+  readonly b: number;
+  readonly c: number;
+}
+
+type Value = string;
+type ClientPut = Pick<PutRequest, 'key' | 'fromVersion' | 'onConflict' | 'requestId'> & {
+  readonly value: Value;
+  readonly minWrites: number;
+};
+
+interface Attempt {
+  readonly put: ClientPut;
+  readonly node: NodeId;
+  readonly incarnation: number;
+}
+
+interface Reading extends Omit<Attempt, 'put'> {
+  readonly key: Key;
+  /** Acknowledged before, with quorums that overlap with this one. */
+  readonly due: readonly Value[];
+}
+
+const KEYS = [key('x'), key('y')];
+const NODES = 3;
+
+/** How often each kind is drawn. */
+const ACTIONS = { put: 6, repeat: 2, get: 4, run: 40, copy: 4, drop: 2, bounce: 2, failStore: 1, time: 2, restart: 1 };
+
+const action: fc.Arbitrary<Action> = fc.record({
+  kind: fc.oneof(
+    ...(Object.keys(ACTIONS) as Action['kind'][]).map((kind) => ({
+      weight: ACTIONS[kind],
+      arbitrary: fc.constant(kind),
+    })),
+  ),
+  a: fc.nat(1000),
+  b: fc.nat(1000),
+  c: fc.nat(1000),
+});
+
+export const schedule = fc.array(action, { minLength: 20, maxLength: 150, size: 'max' });
+
+export function createSchedule() {
+  const cluster = createStepCluster({ nodes: NODES, onEffect: check });
+  const attempts = new Map<Ticket, Attempt>();
+  const readings = new Map<Ticket, Reading>();
+  /** For each value what its client had seen when it wrote it. */
+  const seenBy = new Map<Value, ReadonlySet<Value>>();
+  /** For each key the versions that clients have, with what they stand for. */
+  const versions = new Map(KEYS.map((key) => [key, new Map<string, ReadonlySet<Value>>([['', new Set()]])]));
+  const acknowledged = new Map<Value, ClientPut>();
+  const valueOfDot = new Map<string, Value>();
+  const copied = new Set<Pending>();
+  const marks = new Map(KEYS.map((key) => [key, 0]));
+  const nodeAt = (n: number): NodeId => cluster.ids[n % NODES]!;
+
+  function check(node: NodeId, effect: Effect): void {
+    if (effect.type === 'send' && effect.message.type === 'write') {
+      const { key, record } = effect.message;
+      const durable = cluster.disk(node).records.get(key)?.clock ?? [];
+      for (const { dot } of record.siblings) expect(covers(durable, dot)).toBe(true);
+    }
+    if (effect.type === 'reply') onReply(effect.ticket, effect.reply);
+  }
+
+  function onReply(ticket: Ticket, reply: ReplyOutcome): void {
+    expect(cluster.replies(ticket)).toEqual([]);
+    const attempt = attempts.get(ticket);
+    if (attempt && reply.to === 'put') onPutReply(attempt.put, reply.outcome);
+    const reading = readings.get(ticket);
+    if (reading && reply.to === 'get' && reply.outcome.ok) onRead(reading, reply.outcome);
+  }
+
+  function onPutReply(put: ClientPut, outcome: Extract<ReplyOutcome, { to: 'put' }>['outcome']): void {
+    if (!outcome.ok) {
+      if (outcome.version !== undefined) expectDurable(put.key, outcome.version);
+      return;
+    }
+    acknowledged.set(put.value, put);
+    expect(copiesOf(put)).toBeGreaterThanOrEqual(put.minWrites);
+    if (outcome.version === null) return;
+    expectDurable(put.key, outcome.version);
+    versions.get(put.key)!.set(outcome.version, pastOf([put.value]));
+  }
+
+  function onRead(reading: Reading, { version, values }: { version: string; values: readonly Uint8Array[] }) {
+    const texts = values.map(textOf);
+    const seen = pastOf(texts);
+    for (const value of reading.due) expect(seen).toContain(value);
+    expect(new Set(texts).size).toBe(texts.length);
+    expectDurable(reading.key, version);
+    versions.get(reading.key)!.set(version, seen);
+  }
+
+  /** No version speaks of a write that its own node can still forget, and whose dot it would use again (I4). */
+  function expectDurable(key: Key, version: string): void {
+    const clock: Clock = decodeVersion(SEAL, key, version)!;
+    for (const { actor, counter } of clock) {
+      const disk = cluster.ids.map((id) => cluster.disk(id)).find((other) => other.actor === actor)!;
+      expect(disk.counter).toBeGreaterThanOrEqual(counter);
+    }
+  }
+
+  /** On how many disks the write is, or is covered by later ones (I1). */
+  function copiesOf({ key, value }: ClientPut): number {
+    const dots = [...valueOfDot].filter(([, other]) => other === value).map(([dot]) => JSON.parse(dot));
+    const clocks = cluster.ids.map((id) => cluster.disk(id).records.get(key)?.clock ?? []);
+    return clocks.filter((clock) => dots.some((dot) => covers(clock, dot))).length;
+  }
+
+  function pastOf(values: readonly Value[]): ReadonlySet<Value> {
+    return new Set(values.flatMap((value) => [value, ...seenBy.get(value)!]));
+  }
+
+  function send(node: NodeId, put: ClientPut): void {
+    const { incarnation } = cluster.disk(node);
+    const next = cluster.node(node);
+    // The reply may come before the call returns, so that the ticket is foretold.
+    attempts.set(attempts.size + readings.size + 1, { put, node, incarnation });
+    expect(next.sizes()).toBeDefined();
+    cluster.put(node, { ...put, value: bytes(put.value) });
+  }
+
+  function put({ a, b, c }: Action): void {
+    const key = KEYS[a % KEYS.length]!;
+    const known = [...versions.get(key)!];
+    const [fromVersion, seen] = known[b % known.length]!;
+    const value = `v${seenBy.size + 1}`;
+    seenBy.set(value, seen);
+    send(nodeAt(c), {
+      key,
+      value,
+      fromVersion,
+      minWrites: 1 + ((a >> 1) % NODES),
+      onConflict: (b >> 3) % 2 === 0 ? 'refuse' : 'sibling',
+      ...(c % 4 > 0 && hasMark(key) && { requestId: `request ${value}` }),
+    });
+  }
+
+  /** A record remembers so many requests; a repeat that it has forgotten is a new write. */
+  function hasMark(key: Key): boolean {
+    marks.set(key, marks.get(key)! + 1);
+    return marks.get(key)! <= LIMITS.requestMarksMax;
+  }
+
+  function repeat({ a, b }: Action): void {
+    const earlier = [...attempts.values()].map(({ put }) => put).filter(({ requestId }) => requestId);
+    const chosen = earlier[a % Math.max(1, earlier.length)];
+    if (chosen && hasMark(chosen.key)) send(nodeAt(b), chosen);
+  }
+
+  function get({ a, b, c }: Action): void {
+    const node = nodeAt(a);
+    const key = KEYS[b % KEYS.length]!;
+    const minReads = 1 + (c % NODES);
+    const due = [...acknowledged.values()].filter((put) => put.key === key && put.minWrites + minReads > NODES);
+    const { incarnation } = cluster.disk(node);
+    const reading = { key, node, incarnation, due: due.map(({ value }) => value) };
+    readings.set(attempts.size + readings.size + 1, reading);
+    cluster.get(node, { key, minReads });
+  }
+
+  /** Stores of a node take effect in their order. */
+  function pick(n: number): Pending | undefined {
+    const item = cluster.pending[n % Math.max(1, cluster.pending.length)];
+    if (item?.kind !== 'store') return item;
+    return cluster.pending.find((other) => other.kind === 'store' && other.node === item.node);
+  }
+
+  function run(item: Pending | undefined): void {
+    if (item?.kind === 'store') noteDots(item);
+    if (item) cluster.run(item);
+  }
+
+  /** A durable dot names one value, forever (I4). */
+  function noteDots({ effect }: PendingStore): void {
+    for (const { dot, value } of effect.record.siblings) {
+      const { actor, counter } = dot;
+      const name = JSON.stringify({ actor, counter });
+      expect(valueOfDot.get(name) ?? textOf(value)).toBe(textOf(value));
+      valueOfDot.set(name, textOf(value));
+    }
+  }
+
+  function act(action: Action): void {
+    const item = pick(action.a);
+    switch (action.kind) {
+      case 'put':
+        return put(action);
+      case 'repeat':
+        return repeat(action);
+      case 'get':
+        return get(action);
+      case 'run':
+        return run(item);
+      case 'copy':
+        if (item?.kind !== 'message') return;
+        cluster.run(item);
+        copied.add(item);
+        cluster.pending.push(item);
+        return;
+      case 'drop':
+        if (item?.kind === 'message') cluster.drop((other) => other === item);
+        return;
+      case 'bounce':
+        if (item?.kind === 'message' && !copied.has(item)) cluster.bounce(item);
+        return;
+      case 'failStore':
+        if (item?.kind === 'store') cluster.failStore(item);
+        return;
+      case 'time':
+        return cluster.advance(action.b);
+      case 'restart':
+        return cluster.restart(nodeAt(action.b));
+    }
+  }
+
+  /** Everything under way ends, and all deadlines pass. */
+  function finish(): void {
+    for (let rounds = 0; rounds < 2; rounds++) {
+      while (cluster.pending.length > 0) run(pick(0));
+      cluster.advance(TIMEOUT_MS);
+    }
+  }
+
+  function expectSound(): void {
+    expectEnded();
+    for (const key of KEYS) expectKept(key);
+    expectRefusedWithoutTrace();
+  }
+
+  function expectEnded(): void {
+    expect(cluster.totalSizes()).toEqual(NO_SIZES);
+    for (const [ticket, { node, incarnation }] of [...attempts, ...readings]) {
+      const crashed = cluster.disk(node).incarnation > incarnation;
+      if (!crashed) expect(cluster.replies(ticket)).toHaveLength(1);
+    }
+  }
+
+  function expectKept(key: Key): void {
+    const records = cluster.ids.flatMap((id) => cluster.disk(id).records.get(key) ?? []);
+    const values = new Set(visibleValues(records.reduce(mergeRecords, EMPTY_RECORD)).map(textOf));
+    const seen = pastOf([...values]);
+    for (const put of acknowledged.values()) if (put.key === key) expect(seen).toContain(put.value);
+    for (const value of values) {
+      const others = [...values].filter((other) => other !== value);
+      expect(pastOf(others)).not.toContain(value);
+    }
+  }
+
+  /** "No effect" is true where all attempts of a write ended so (I5). */
+  function expectRefusedWithoutTrace(): void {
+    const durable = new Set(valueOfDot.values());
+    const possible = new Set<Value>();
+    for (const [ticket, { put }] of attempts) {
+      const [reply] = cluster.replies(ticket);
+      const none = reply?.to === 'put' && !reply.outcome.ok && reply.outcome.outcome === 'none';
+      if (!none) possible.add(put.value);
+    }
+    for (const value of durable) expect(possible).toContain(value);
+  }
+
+  return { act, finish, expectSound, cluster };
+}

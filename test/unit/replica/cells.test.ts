@@ -1,0 +1,195 @@
+import { describe, expect, it } from '@jest/globals';
+import type { ReadResult } from '../../../services/node/core/protocol/events.js';
+import { Cells, type Waiter } from '../../../services/node/core/replica/cells.js';
+import type { Actor, Key, NodeId, VersionedRecord } from '../../../services/node/core/types.js';
+import { applyWrite, EMPTY_RECORD, mergeRecords } from '../../../services/node/core/versioning/record.js';
+
+const KEY = 'k' as Key;
+const OTHER = 'other' as Key;
+
+function recordOf(actor: string, size = 1): VersionedRecord {
+  const entry = { actor: actor as Actor, counter: 1, timestamp: 1 };
+  return applyWrite(EMPTY_RECORD, { entry, context: [], value: new Uint8Array(size) });
+}
+
+function peer(request: number): Waiter {
+  return { for: 'peer', node: 'n2' as NodeId, request, deadlineMs: 0 };
+}
+
+const found = (record: VersionedRecord): ReadResult => ({ status: 'found', record });
+
+/**
+ * Cells whose port writes down what it is asked for. A mint adds a sibling of the actor `m<request>`; the requests in
+ * `refused` leave the record be, those in `waiting` only wait for it.
+ */
+function createCells({ refused = [] as number[], waiting = [] as number[], bytesMax = 1e6 } = {}) {
+  const log: string[] = [];
+  const stores: VersionedRecord[] = [];
+  const cells = new Cells(
+    {
+      load: (key) => void log.push(`load ${key}`),
+      store: (key, record) => {
+        log.push(`store ${key} ${record.siblings.map(({ dot }) => dot.actor).join(' ')}`);
+        return stores.push(record);
+      },
+      resolve: (request, record) => {
+        log.push(`resolve ${request} on ${record.siblings.map(({ dot }) => dot.actor).join(' ') || 'nothing'}`);
+        if (refused.includes(request)) return undefined;
+        return waiting.includes(request) ? record : mergeRecords(record, recordOf(`m${request}`));
+      },
+      unsound: (request) => void log.push(`unsound ${request}`),
+      settled: (waiter, durable) => void log.push(`${waiter.request} ${durable ? 'durable' : 'failed'}`),
+    },
+    bytesMax,
+  );
+  return { cells, log, take: () => log.splice(0), stores };
+}
+
+describe('the cells of keys that are being written', () => {
+  it('load a record once, and work off what waited in its order', () => {
+    const { cells, take } = createCells();
+    cells.mint(KEY, 1);
+    cells.merge(KEY, recordOf('x'), peer(2));
+    cells.mint(KEY, 3);
+    expect(take()).toEqual(['load k']);
+
+    cells.onLoaded(KEY, found(recordOf('old')));
+    expect(take()).toEqual([
+      'resolve 1 on old',
+      'store k m1 old',
+      'store k m1 old x',
+      'resolve 3 on m1 old x',
+      'store k m1 m3 old x',
+    ]);
+  });
+
+  it('answer each write when a store that contains it is durable (R1), and then let go of the key', () => {
+    const { cells, take } = createCells();
+    cells.mint(KEY, 1);
+    cells.onLoaded(KEY, { status: 'missing' });
+    cells.mint(KEY, 2);
+    take();
+
+    cells.onStored(KEY, 1);
+    expect([take(), cells.size]).toEqual([['1 durable'], 1]);
+    cells.onStored(KEY, 2);
+    expect([take(), cells.size]).toEqual([['2 durable'], 0]);
+  });
+
+  it('store nothing for a write that adds nothing, and answer it at once where all is durable', () => {
+    const { cells, take } = createCells();
+    cells.merge(KEY, recordOf('x'), peer(1));
+    cells.onLoaded(KEY, found(mergeRecords(recordOf('x'), recordOf('y'))));
+    expect([take(), cells.size]).toEqual([['load k', '1 durable'], 0]);
+  });
+
+  it('let a write that adds nothing wait for the store that makes it true', () => {
+    const { cells, take } = createCells({ waiting: [3] });
+    cells.merge(KEY, recordOf('x'), peer(1));
+    cells.onLoaded(KEY, { status: 'missing' });
+    cells.merge(KEY, recordOf('x'), peer(2));
+    cells.mint(KEY, 3);
+    expect(take()).toEqual(['load k', 'store k x', 'resolve 3 on x']);
+
+    cells.onStored(KEY, 1);
+    expect([take(), cells.size]).toEqual([['1 durable', '2 durable', '3 durable'], 0]);
+  });
+
+  it('let go of a key whose writes were all refused', () => {
+    const { cells, take } = createCells({ refused: [1] });
+    cells.mint(KEY, 1);
+    cells.onLoaded(KEY, { status: 'missing' });
+    expect([take(), cells.size]).toEqual([['load k', 'resolve 1 on nothing'], 0]);
+  });
+
+  it('mint nothing on a damaged record, but keep what they are sent (R2)', () => {
+    const { cells, take } = createCells();
+    cells.mint(KEY, 1);
+    cells.merge(KEY, recordOf('x'), peer(2));
+    cells.mint(KEY, 3);
+    cells.onLoaded(KEY, { status: 'damaged' });
+    expect(take()).toEqual(['load k', 'unsound 1', 'store k x', 'unsound 3']);
+    cells.onStored(KEY, 1);
+    expect([take(), cells.size]).toEqual([['2 durable'], 0]);
+  });
+
+  it('merge into what was stored after the damage', () => {
+    const { cells, take } = createCells();
+    cells.merge(KEY, recordOf('x'), peer(1));
+    cells.onLoaded(KEY, { status: 'damaged', record: recordOf('y') });
+    expect(take()).toEqual(['load k', 'store k x y']);
+  });
+
+  it('fail all that waits where the load fails', () => {
+    const { cells, take } = createCells();
+    cells.mint(KEY, 1);
+    cells.merge(KEY, recordOf('x'), peer(2));
+    cells.onLoaded(KEY, { status: 'failed' });
+    expect([take(), cells.size]).toEqual([['load k', 'unsound 1', '2 failed'], 0]);
+  });
+
+  it('fail a store together with the later ones that were built on it, and load the key anew after that', () => {
+    const { cells, take } = createCells();
+    for (const request of [1, 2]) cells.merge(KEY, recordOf(`x${request}`), peer(request));
+    cells.onLoaded(KEY, { status: 'missing' });
+    cells.merge(OTHER, recordOf('y'), peer(3));
+    take();
+
+    cells.onStoreFailed(KEY, 1);
+    expect([take(), cells.size]).toEqual([['1 failed', '2 failed'], 1]);
+    cells.onStored(KEY, 2);
+    cells.mint(KEY, 4);
+    cells.onStored(KEY, 2);
+    expect([take(), cells.size]).toEqual([['load k'], 2]);
+  });
+
+  it('leave the earlier writes answered where a later store fails', () => {
+    const { cells, take } = createCells();
+    for (const request of [1, 2]) cells.merge(KEY, recordOf(`x${request}`), peer(request));
+    cells.onLoaded(KEY, { status: 'missing' });
+    cells.onStored(KEY, 1);
+    cells.onStoreFailed(KEY, 2);
+    expect(take().slice(-2)).toEqual(['1 durable', '2 failed']);
+  });
+
+  it('ignore events of keys and stores that they do not know', () => {
+    const { cells, take } = createCells();
+    cells.onLoaded(KEY, { status: 'missing' });
+    cells.onStored(KEY, 1);
+    cells.onStoreFailed(KEY, 1);
+    expect([take(), cells.size]).toEqual([[], 0]);
+  });
+});
+
+describe('the bound of bytes that wait (I14)', () => {
+  it('refuses at once what goes over it, and loads nothing for that', () => {
+    const { cells, take } = createCells({ bytesMax: 1000 });
+    cells.merge(KEY, recordOf('x', 600), peer(1));
+    cells.merge(OTHER, recordOf('x', 600), peer(2));
+    expect([take(), cells.size]).toEqual([['load k', '2 failed'], 1]);
+  });
+
+  it.each(['stored', 'store failed', 'load failed', 'nothing new'])('gives bytes back: %s', (how) => {
+    const { cells, take } = createCells({ bytesMax: 1000 });
+    for (let request = 1; request <= 5; request++) {
+      cells.merge(KEY, recordOf('x', 600), peer(request));
+      if (how === 'load failed') cells.onLoaded(KEY, { status: 'failed' });
+      else cells.onLoaded(KEY, how === 'nothing new' ? found(recordOf('x', 600)) : { status: 'missing' });
+      if (how === 'stored') cells.onStored(KEY, request);
+      if (how === 'store failed') cells.onStoreFailed(KEY, request);
+    }
+    expect(take().filter((line) => line === 'load k')).toHaveLength(5);
+    expect(cells.size).toBe(0);
+  });
+
+  it('gives bytes back write by write to a key that is never idle', () => {
+    const { cells, take } = createCells({ bytesMax: 2000 });
+    cells.merge(KEY, recordOf('x0', 600), peer(0));
+    cells.onLoaded(KEY, { status: 'missing' });
+    for (let request = 1; request <= 20; request++) {
+      cells.merge(KEY, recordOf(`x${request}`, 600), peer(request));
+      cells.onStored(KEY, request);
+    }
+    expect([take().filter((line) => line.endsWith('failed')), cells.size]).toEqual([[], 1]);
+  });
+});

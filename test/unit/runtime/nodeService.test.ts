@@ -1,0 +1,73 @@
+import { describe, expect, it } from '@jest/globals';
+import { nodeDigests } from '../../../services/node/adapters/system.js';
+import { foundDocument } from '../../../services/node/core/ring/document.js';
+import type { Actor, Key, NodeId } from '../../../services/node/core/types.js';
+import { applyWrite, EMPTY_RECORD } from '../../../services/node/core/versioning/record.js';
+import { encodeVersion } from '../../../services/node/core/versioning/version.js';
+import type { Bus, PeerState } from '../../../services/node/ports/bus.js';
+import type { Storage } from '../../../services/node/ports/storage.js';
+import { createNodeService } from '../../../services/node/runtime/nodeService.js';
+import type { Runtime } from '../../../services/node/runtime/runtime.js';
+
+const SELF = 'n1' as NodeId;
+const SEAL = { secret: new Uint8Array(32), digests: nodeDigests() };
+
+function createFixture() {
+  const state = { healthy: true, stopping: false };
+  const peers = new Map<NodeId, PeerState>([['n2' as NodeId, 'connected']]);
+  const document = foundDocument({
+    clusterId: 'test',
+    partitions: 8,
+    replicas: 1,
+    nodes: [{ id: SELF, busAddress: '', httpAddress: '', weight: 1, zone: '' }],
+  });
+  const sizes = { liveRequests: 2, liveBytes: 3, settling: 4, cells: 5 };
+  const service = createNodeService({
+    self: SELF,
+    document,
+    seal: SEAL,
+    node: { step: () => [], sizes: () => sizes, complete: () => true },
+    runtime: {} as Runtime,
+    storage: {
+      identity: { actor: 'actor' as Actor, counter: 1, sequence: 0, incarnation: 6, complete: false },
+      stats: () => ({ healthy: state.healthy, sequence: 8, damaged: 9, pendingWrites: 0 }),
+    } as unknown as Storage,
+    bus: { peers: () => peers } as unknown as Bus,
+    stopping: () => state.stopping,
+  });
+  return { state, service, document, peers };
+}
+
+describe('the service of a node', () => {
+  it('says what the node is and does, from where each thing is known', () => {
+    const { service, document, peers } = createFixture();
+    expect(service.status()).toEqual({
+      node: SELF,
+      actor: 'actor',
+      incarnation: 6,
+      complete: true,
+      ready: true,
+      document,
+      peers,
+      storage: { sequence: 8, damaged: 9 },
+      live: { requests: 2, bytes: 3 },
+    });
+  });
+
+  it.each([
+    ['while its storage is not healthy', { healthy: false }],
+    ['while it stops', { stopping: true }],
+  ])('is not ready %s', (_, change) => {
+    const { state, service } = createFixture();
+    Object.assign(state, change);
+    expect(service.status().ready).toBe(false);
+  });
+
+  it('gives the version that a read would give', () => {
+    const { service } = createFixture();
+    const entry = { actor: 'a' as Actor, counter: 1, timestamp: 1 };
+    const record = applyWrite(EMPTY_RECORD, { entry, context: [], value: new Uint8Array([1]) });
+    const key = 'k' as Key;
+    expect(service.versionOf(key, record)).toBe(encodeVersion(SEAL, key, record.clock));
+  });
+});

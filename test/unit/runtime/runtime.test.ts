@@ -1,0 +1,240 @@
+import { describe, expect, it } from '@jest/globals';
+import type { Effect, NodeEvent, NodeSizes, SteppingNode } from '../../../services/node/core/protocol/events.js';
+import type { PutRequest } from '../../../services/node/core/protocol/messages.js';
+import type { Key, NodeId } from '../../../services/node/core/types.js';
+import type { Bus } from '../../../services/node/ports/bus.js';
+import type { Clock } from '../../../services/node/ports/clock.js';
+import type { Storage, StoredWrite } from '../../../services/node/ports/storage.js';
+import type { Metrics } from '../../../services/node/ports/telemetry.js';
+import { createRuntime, type Runtime } from '../../../services/node/runtime/runtime.js';
+import { EMPTY_RECORD } from '../../../services/node/core/versioning/record.js';
+
+const KEY = 'k' as Key;
+const OTHER = 'n2' as NodeId;
+const NOTHING: NodeSizes = { liveRequests: 0, liveBytes: 0, settling: 0, cells: 0 };
+const FOUND = { ok: true, version: 'v', values: [] } as const;
+const WRITTEN = { ok: true, version: 'v', siblings: 1 } as const;
+const PUT: PutRequest = {
+  key: KEY,
+  value: new Uint8Array(),
+  fromVersion: '',
+  quorum: 'sloppy',
+  onConflict: 'refuse',
+};
+
+/** What a scripted node wants done on an event. */
+type Script = (event: NodeEvent) => readonly Effect[];
+
+/** A runtime on fake ports around a node that follows a script. */
+function createFixture(script: Script = () => []) {
+  const events: NodeEvent[] = [];
+  const trace: string[] = [];
+  const bugs: unknown[] = [];
+  const ticks: (() => void)[] = [];
+  const writes: { readonly write: StoredWrite; readonly done: (error?: Error) => void }[] = [];
+  const fixture = { sizes: NOTHING, monotonicMs: 0, depth: 0 };
+  const node: SteppingNode = {
+    step(event) {
+      expect(++fixture.depth).toBe(1);
+      try {
+        events.push(event);
+        trace.push(event.type);
+        return script(event);
+      } finally {
+        fixture.depth--;
+      }
+    },
+    sizes: () => fixture.sizes,
+    complete: () => true,
+  };
+  const clock: Clock = {
+    now: () => ({ monotonicMs: fixture.monotonicMs, wallMs: 0 }),
+    every: (_, task) => {
+      ticks.push(task);
+      return () => void ticks.splice(0);
+    },
+    soon: (task) => task(),
+  };
+  const bus: Bus = {
+    send: (to, { type }) => void trace.push(`send ${type} to ${to}`),
+    peers: () => new Map(),
+    close: async () => {},
+  };
+  const storage = {
+    read: (_key: Key, done: (result: { readonly status: 'missing' }) => void) => {
+      trace.push('read');
+      done({ status: 'missing' });
+    },
+    write: (write: StoredWrite, done: (error?: Error) => void) => {
+      trace.push('write');
+      writes.push({ write, done });
+    },
+  } as unknown as Storage;
+  const metrics: Metrics = {
+    count: (name, labels) => void trace.push(`${name} ${labels?.['event'] ?? ''}`),
+    observe: () => {},
+    gauge: () => {},
+  };
+  const runtime = createRuntime({ node, storage, clock, metrics, onBug: (error) => void bugs.push(error) });
+  const tick = (times = 1): void => {
+    for (let i = 0; i < times; i++) for (const task of [...ticks]) task();
+  };
+  return Object.assign(fixture, { runtime, bus, events, trace, bugs, ticks, writes, tick });
+}
+
+function started(script?: Script) {
+  const fixture = createFixture(script);
+  fixture.runtime.start(fixture.bus);
+  return fixture;
+}
+
+/** Whether the promise has settled by now. */
+async function isSettled(promise: Promise<unknown>): Promise<boolean> {
+  const pending = Symbol('pending');
+  return (await Promise.race([promise, Promise.resolve(pending)])) !== pending;
+}
+
+function ticketOf(event: NodeEvent): number {
+  return 'ticket' in event ? event.ticket : 0;
+}
+
+describe('the runtime', () => {
+  it('carries out the effects of a step in their order', () => {
+    const { runtime, trace } = started((event) =>
+      event.type === 'get'
+        ? [
+            { type: 'observe', fact: 'forwarded' },
+            { type: 'send', to: OTHER, message: { type: 'ping', request: 1 }, remainingMs: 5 },
+            { type: 'store', store: 1, key: KEY, record: EMPTY_RECORD, counter: 7 },
+          ]
+        : [],
+    );
+    void runtime.get({ key: KEY, quorum: 'sloppy' });
+    expect(trace).toEqual(['get', 'rondo_events_total forwarded', 'send ping to n2', 'write']);
+  });
+
+  it('takes what a port answers at once as the next event, not inside the step or before its other effects', () => {
+    const { runtime, trace } = started((event) =>
+      event.type === 'get'
+        ? [
+            { type: 'load', key: KEY, purpose: { for: 'localRead', request: 1 } },
+            { type: 'send', to: OTHER, message: { type: 'read', request: 1, key: KEY }, remainingMs: 5 },
+          ]
+        : [],
+    );
+    void runtime.get({ key: KEY, quorum: 'sloppy' });
+    expect(trace).toEqual(['get', 'read', 'send read to n2', 'loaded']);
+  });
+
+  it('gives each caller its own reply, in whatever order they come', async () => {
+    const { runtime } = started((event) => {
+      if (event.type !== 'put') return [];
+      const get: Effect = { type: 'reply', ticket: 1, reply: { to: 'get', outcome: FOUND } };
+      return [{ type: 'reply', ticket: event.ticket, reply: { to: 'put', outcome: WRITTEN } }, get];
+    });
+    const get = runtime.get({ key: KEY, quorum: 'sloppy' });
+    expect(await isSettled(get)).toBe(false);
+    const put = runtime.put(PUT);
+    expect([await get, await put]).toEqual([FOUND, WRITTEN]);
+  });
+
+  it('probes, and takes a second reply to a ticket for none', async () => {
+    const { runtime, bugs } = started((event) => {
+      const reply = (reachable: boolean): Effect => {
+        return { type: 'reply', ticket: ticketOf(event), reply: { to: 'probe', reachable } };
+      };
+      return event.type === 'probe' ? [reply(true), reply(false)] : [];
+    });
+    expect([await runtime.probe(OTHER, 10), bugs]).toEqual([true, []]);
+  });
+
+  it('names the store that has ended, well or not', () => {
+    const { runtime, writes, events } = started((event) =>
+      event.type === 'put' ? [{ type: 'store', store: 9, key: KEY, record: EMPTY_RECORD, counter: 7 }] : [],
+    );
+    void runtime.put(PUT);
+    const [{ write, done }] = writes as [(typeof writes)[0]];
+    expect(write).toEqual({ key: KEY, record: EMPTY_RECORD, counter: 7 });
+    done();
+    done(new Error('disk full'));
+    expect(events.slice(1)).toEqual([
+      { type: 'stored', key: KEY, store: 9 },
+      { type: 'storeFailed', key: KEY, store: 9 },
+    ]);
+  });
+
+  it('hands on what the bus brings and what it could not route', () => {
+    const { runtime, events } = started();
+    runtime.busHandlers.onMessage(OTHER, { type: 'ping', request: 1 }, 50);
+    runtime.busHandlers.onUnroutable(OTHER, { type: 'pong', request: 2 });
+    expect(events).toEqual([
+      { type: 'message', from: OTHER, message: { type: 'ping', request: 1 }, remainingMs: 50 },
+      { type: 'unroutable', to: OTHER, message: { type: 'pong', request: 2 } },
+    ]);
+  });
+
+  it('keeps what comes before the start until then', () => {
+    const fixture = createFixture();
+    fixture.runtime.busHandlers.onMessage(OTHER, { type: 'ping', request: 1 }, 50);
+    void fixture.runtime.get({ key: KEY, quorum: 'sloppy' });
+    expect(fixture.trace).toEqual([]);
+    fixture.runtime.start(fixture.bus);
+    expect(fixture.trace).toEqual(['message', 'get']);
+  });
+
+  it('has deadlines judged at every tick', () => {
+    const { tick, trace } = started();
+    tick(3);
+    expect(trace).toEqual(['tick', 'tick', 'tick']);
+  });
+
+  it('reports a throwing node once, and asks it for nothing more', () => {
+    const { runtime, bugs, trace, tick } = started(() => {
+      throw new Error('invariant violated');
+    });
+    void runtime.get({ key: KEY, quorum: 'sloppy' });
+    void runtime.get({ key: KEY, quorum: 'sloppy' });
+    tick();
+    expect(bugs).toEqual([new Error('invariant violated')]);
+    expect(trace).toEqual(['get']);
+  });
+});
+
+describe('the stop of a runtime', () => {
+  async function stopping(sizes: Partial<NodeSizes>) {
+    const fixture = started();
+    fixture.sizes = { ...NOTHING, ...sizes };
+    const stop = fixture.runtime.stop();
+    expect(fixture.trace).toEqual(['stop']);
+    return { ...fixture, fixture, stop, settled: await isSettled(stop) };
+  }
+
+  it('ends at once where nothing is live, and the ticks with it', async () => {
+    const { settled, ticks } = await stopping({ settling: 5 });
+    expect([settled, ticks]).toEqual([true, []]);
+  });
+
+  it('waits for live requests, however long they last', async () => {
+    const { fixture, stop, tick } = await stopping({ liveRequests: 1 });
+    tick(1000);
+    expect(await isSettled(stop)).toBe(false);
+    fixture.sizes = NOTHING;
+    tick();
+    expect(await isSettled(stop)).toBe(true);
+  });
+
+  it('waits for writes of other nodes, but not for ever: under load there is always one', async () => {
+    const { stop, tick } = await stopping({ cells: 1 });
+    tick(5);
+    expect(await isSettled(stop)).toBe(false);
+    tick(1000);
+    expect(await isSettled(stop)).toBe(true);
+  });
+
+  it('is the same for all who ask', async () => {
+    const { runtime, stop, trace } = await stopping({});
+    const again: ReturnType<Runtime['stop']> = runtime.stop();
+    expect(again).toBe(stop);
+    expect(trace).toEqual(['stop']);
+  });
+});
