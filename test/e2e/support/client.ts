@@ -33,9 +33,10 @@ export async function remove(url: string, key: string, fromVersion: string): Pro
   });
 }
 
-/** The values of a GET as text, sorted. */
-export function texts(reply: Reply): string[] {
-  return (reply.body.value?.values ?? []).map((value) => Buffer.from(value, 'base64').toString()).sort();
+/** The values of a GET as text, sorted. Throws where it failed: an error is not "no values". */
+export function texts({ status, body }: Reply): string[] {
+  if (!body.value) throw new Error(`the read failed: ${String(status)} ${JSON.stringify(body)}`);
+  return body.value.values.map((value) => Buffer.from(value, 'base64').toString()).sort();
 }
 
 function storage(url: string, key: string): string {

@@ -28,7 +28,9 @@ function run(candidates: readonly NodeId[], events: readonly ForwardEvent[]) {
   }
   return {
     asked: steps.flatMap(({ ask }) => ask ?? []),
-    outcomes: steps.flatMap(({ outcome }) => (outcome ? [outcome.ok ? 'ok' : `${outcome.code} ${outcome.outcome}`] : [])),
+    outcomes: steps.flatMap(({ outcome }) =>
+      outcome ? [outcome.ok ? 'ok' : `${outcome.code} ${outcome.outcome}`] : [],
+    ),
     phase: state.phase,
   };
 }
@@ -39,13 +41,31 @@ describe('the forward machine', () => {
     ['the first carries it out', [A, B], [done(A)], [A], ['ok']],
     ['the first is unroutable', [A, B], [unroutable(A)], [A, B], []],
     ['the first declines', [A, B], [declined(A), done(B)], [A, B], ['ok']],
-    ['all decline or are unroutable', [A, B, C], [declined(A), unroutable(B), declined(C)], [A, B, C], ['no_coordinator none']],
+    [
+      'all decline or are unroutable',
+      [A, B, C],
+      [declined(A), unroutable(B), declined(C)],
+      [A, B, C],
+      ['no_coordinator none'],
+    ],
     ['the first is silent (R6)', [A, B], [deadline], [A], ['deadline_exceeded unknown']],
-    ['the second is silent after the first declined (R6)', [A, B, C], [declined(A), deadline], [A, B], ['deadline_exceeded unknown']],
+    [
+      'the second is silent after the first declined (R6)',
+      [A, B, C],
+      [declined(A), deadline],
+      [A, B],
+      ['deadline_exceeded unknown'],
+    ],
     ['the refusal comes twice', [A, B, C], [declined(A), declined(A)], [A, B], []],
     ['one who was asked before answers late', [A, B], [unroutable(A), done(A)], [A, B], []],
     ['one who was not asked yet answers', [A, B], [done(B), unroutable(B)], [A], []],
-    ['more comes after the end', [A, B], [done(A), declined(A), done(A), unroutable(A), deadline], [A], ['ok']],
+    [
+      'more comes after the end',
+      [A, B],
+      [done(A), declined(A), done(A), unroutable(A), deadline],
+      [A],
+      ['ok'],
+    ],
   ])('put passed on: %s', (_, candidates, events, asked, outcomes) => {
     const result = run(candidates, events);
     expect(result).toMatchObject({ asked, outcomes });

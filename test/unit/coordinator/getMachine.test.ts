@@ -126,7 +126,12 @@ describe('the get machine', () => {
   });
 
   it('get: a replica answers twice and then differently, N=3 R=3', () => {
-    const events = [answered(A, missing), answered(A, missing), answered(A, found('a')), answered(B, missing)];
+    const events = [
+      answered(A, missing),
+      answered(A, missing),
+      answered(A, found('a')),
+      answered(B, missing),
+    ];
     expect(resultsOf(startGet(3, [A, B, C]), events)).toEqual({ results: [], phase: 'collecting' });
   });
 

@@ -45,7 +45,7 @@ const EVENTS: { readonly [T in EventType]: Extract<PutEvent, { type: T }> } = {
 type Expectation = readonly [phase: Phase, said?: string];
 
 /** State × event, written down a second time, from what the words mean. */
-const EXPECTED: { readonly [P in Phase]: { readonly [T in EventType]: Expectation } } = {
+const EXPECTED: Readonly<Record<Phase, Readonly<Record<EventType, Expectation>>>> = {
   resolving: {
     resolved: ['persisting'],
     refused: ['done', 'too_many_siblings none'],
@@ -115,7 +115,8 @@ const EXPECTED: { readonly [P in Phase]: { readonly [T in EventType]: Expectatio
 };
 
 function said({ send, result, missed }: PutStep): string | undefined {
-  const failure = result?.status === 'failed' ? `${result.error.code} ${result.error.outcome}` : result?.status;
+  const failure =
+    result?.status === 'failed' ? `${result.error.code} ${result.error.outcome}` : result?.status;
   const parts = [
     send && `sent to ${send.to.join(' ')}`,
     failure,
@@ -200,7 +201,9 @@ describe('the put machine, in sequence', () => {
   it('put: W is not met by the deadline, and it says what it got, N=3 W=3', () => {
     const state = run(3, [...DURABLE, stored(B)]).state;
     const { result } = stepPut(state, EVENTS.deadline);
-    expect(result).toMatchObject({ error: { code: 'quorum_not_met', outcome: 'unknown', got: 2, wanted: 3 } });
+    expect(result).toMatchObject({
+      error: { code: 'quorum_not_met', outcome: 'unknown', got: 2, wanted: 3 },
+    });
   });
 
   it('put: coordinator fails to store, and late answers change nothing, N=3 W=2', () => {

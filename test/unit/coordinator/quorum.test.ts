@@ -18,18 +18,28 @@ describe('a tally', () => {
   it('counts a node once, whatever it says and however often (I1, I7)', () => {
     const votes = fc.array(fc.tuple(fc.constantFrom(...NODES, 'stranger' as NodeId), fc.boolean()));
     fc.assert(
-      fc.property(fc.integer({ min: 1, max: 5 }), fc.integer({ min: 1, max: 5 }), votes, (asked, wanted, votes) => {
-        const first = new Map<NodeId, boolean>();
-        let tally = startTally(Math.min(wanted, asked), NODES.slice(0, asked));
-        for (const [node, counts] of votes) {
-          tally = counts ? countIn(tally, node) : countOut(tally, node);
-          if (NODES.slice(0, asked).includes(node) && !first.has(node)) first.set(node, counts);
-        }
-        const counted = [...first.values()].filter((counts) => counts).length;
-        expect(tally.counted).toBe(counted);
-        expect([...tally.out].sort()).toEqual([...first].filter(([, counts]) => !counts).map(([node]) => node).sort());
-        expect(tally.counted + tally.out.length + tally.pending.length).toBe(asked);
-      }),
+      fc.property(
+        fc.integer({ min: 1, max: 5 }),
+        fc.integer({ min: 1, max: 5 }),
+        votes,
+        (asked, wanted, votes) => {
+          const first = new Map<NodeId, boolean>();
+          let tally = startTally(Math.min(wanted, asked), NODES.slice(0, asked));
+          for (const [node, counts] of votes) {
+            tally = counts ? countIn(tally, node) : countOut(tally, node);
+            if (NODES.slice(0, asked).includes(node) && !first.has(node)) first.set(node, counts);
+          }
+          const counted = [...first.values()].filter((counts) => counts).length;
+          expect(tally.counted).toBe(counted);
+          expect([...tally.out].sort()).toEqual(
+            [...first]
+              .filter(([, counts]) => !counts)
+              .map(([node]) => node)
+              .sort(),
+          );
+          expect(tally.counted + tally.out.length + tally.pending.length).toBe(asked);
+        },
+      ),
     );
   });
 

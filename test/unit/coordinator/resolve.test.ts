@@ -14,7 +14,12 @@ const clockOf = (counters: Readonly<Record<string, number>>): Clock =>
   Object.entries(counters).map(([actor, counter]) => ({ actor: actor as Actor, counter, timestamp: 1 }));
 
 /** A record of one write, made in knowledge of `context`. */
-function written(actor: string, counter: number, value: string, more: Partial<ClientWrite> = {}): VersionedRecord {
+function written(
+  actor: string,
+  counter: number,
+  value: string,
+  more: Partial<ClientWrite> = {},
+): VersionedRecord {
   const entry = { actor: actor as Actor, counter, timestamp: 1 };
   return applyWrite(EMPTY_RECORD, { context: [], ...more, entry, value: new TextEncoder().encode(value) });
 }
@@ -47,17 +52,41 @@ describe('what a write means against the newest record (I5)', () => {
     ['knows more than there is', ONE, { context: NEXT.clock }, ['new']],
     ['knows all siblings', TWO, { context: TWO.clock }, ['new']],
     ['is concurrent', ONE, { context: clockOf({ b: 1 }) }, ['new', 'one']],
-    ['is concurrent, and a sibling is wanted', ONE, { context: clockOf({ b: 1 }), onConflict: 'sibling' }, ['new', 'one']],
-    ['knows one of two siblings, and something else', TWO, { context: clockOf({ a: 5, c: 1 }) }, ['new', 'two']],
-    ['is stale, and a sibling is wanted', NEXT, { context: ONE.clock, onConflict: 'sibling' }, ['new', 'next']],
+    [
+      'is concurrent, and a sibling is wanted',
+      ONE,
+      { context: clockOf({ b: 1 }), onConflict: 'sibling' },
+      ['new', 'one'],
+    ],
+    [
+      'knows one of two siblings, and something else',
+      TWO,
+      { context: clockOf({ a: 5, c: 1 }) },
+      ['new', 'two'],
+    ],
+    [
+      'is stale, and a sibling is wanted',
+      NEXT,
+      { context: ONE.clock, onConflict: 'sibling' },
+      ['new', 'next'],
+    ],
     ['knows nothing, and a sibling is wanted', ONE, { onConflict: 'sibling' }, ['new', 'one']],
-    ['knows one of two siblings, and a sibling is wanted', TWO, { context: ONE.clock, onConflict: 'sibling' }, ['new', 'two']],
+    [
+      'knows one of two siblings, and a sibling is wanted',
+      TWO,
+      { context: ONE.clock, onConflict: 'sibling' },
+      ['new', 'two'],
+    ],
     ['knows nothing, over a tombstone', DELETED, {}, ['new']],
     ['knows nothing, over a tombstone, and a sibling is wanted', DELETED, { onConflict: 'sibling' }, ['new']],
     ['knows nothing, over two tombstones', mergeRecords(DELETED, written('b', 3, '')), {}, ['new']],
   ])('is minted where it %s', (_, record, write, values) => {
     const result = resolve(record, write);
-    expect(result).toMatchObject({ resolution: { type: 'minted', dot: { actor: ME, counter: 1000 } }, values, mints: 1 });
+    expect(result).toMatchObject({
+      resolution: { type: 'minted', dot: { actor: ME, counter: 1000 } },
+      values,
+      mints: 1,
+    });
   });
 
   it.each<[string, VersionedRecord, Partial<ClientWrite>]>([
@@ -73,7 +102,8 @@ describe('what a write means against the newest record (I5)', () => {
   it('takes the clock of a tombstone, so that the new record descends it', () => {
     const { resolution } = resolve(DELETED, {});
     expect(resolution).toMatchObject({ record: { clock: [...DELETED.clock, MINTED] } });
-    if (resolution.type === 'minted') expect(mergeRecords(resolution.record, DELETED)).toBe(resolution.record);
+    if (resolution.type === 'minted')
+      expect(mergeRecords(resolution.record, DELETED)).toBe(resolution.record);
   });
 
   it('keeps what its context knows in the clock, though nothing of it is here', () => {
@@ -114,7 +144,9 @@ describe('a write whose requestId is known', () => {
 
 describe('the bounds of a record (I14)', () => {
   const siblings = (count: number) =>
-    Array.from({ length: count }, (_, i) => written(`x${String(i).padStart(3, '0')}`, 1, 'x')).reduce(mergeRecords);
+    Array.from({ length: count }, (_, i) => written(`x${String(i).padStart(3, '0')}`, 1, 'x')).reduce(
+      mergeRecords,
+    );
   const large = (size: number) => written('a', 1, 'x'.repeat(size));
 
   it('refuse one sibling too many, and not the last that is allowed', () => {

@@ -2,13 +2,14 @@ import { expect } from '@jest/globals';
 import fc from 'fast-check';
 import type { Effect, ReplyOutcome, Ticket } from '../../../services/node/core/protocol/events.js';
 import type { PutRequest } from '../../../services/node/core/protocol/messages.js';
-import { type Clock, type Key, LIMITS, type NodeId } from '../../../services/node/core/types.js';
+import { type Clock, type Dot, type Key, LIMITS, type NodeId } from '../../../services/node/core/types.js';
 import { covers } from '../../../services/node/core/versioning/clock.js';
 import { EMPTY_RECORD, mergeRecords, visibleValues } from '../../../services/node/core/versioning/record.js';
 import { decodeVersion } from '../../../services/node/core/versioning/version.js';
 import {
   bytes,
   createStepCluster,
+  isMessage,
   key,
   NO_SIZES,
   type Pending,
@@ -48,10 +49,21 @@ interface Reading extends Omit<Attempt, 'put'> {
 }
 
 const KEYS = [key('x'), key('y')];
-const NODES = 3;
+const REPLICAS = 3;
 
 /** How often each kind is drawn. */
-const ACTIONS = { put: 6, repeat: 2, get: 4, run: 40, copy: 4, drop: 2, bounce: 2, failStore: 1, time: 2, restart: 1 };
+const ACTIONS = {
+  put: 6,
+  repeat: 2,
+  get: 4,
+  run: 40,
+  copy: 4,
+  drop: 2,
+  bounce: 2,
+  failStore: 1,
+  time: 2,
+  restart: 1,
+};
 
 const action: fc.Arbitrary<Action> = fc.record({
   kind: fc.oneof(
@@ -67,8 +79,8 @@ const action: fc.Arbitrary<Action> = fc.record({
 
 export const schedule = fc.array(action, { minLength: 20, maxLength: 150, size: 'max' });
 
-export function createSchedule() {
-  const cluster = createStepCluster({ nodes: NODES, onEffect: check });
+export function createSchedule(nodes: number) {
+  const cluster = createStepCluster({ nodes, replicas: REPLICAS, onEffect: check });
   const attempts = new Map<Ticket, Attempt>();
   const readings = new Map<Ticket, Reading>();
   /** For each value what its client had seen when it wrote it. */
@@ -79,7 +91,7 @@ export function createSchedule() {
   const valueOfDot = new Map<string, Value>();
   const copied = new Set<Pending>();
   const marks = new Map(KEYS.map((key) => [key, 0]));
-  const nodeAt = (n: number): NodeId => cluster.ids[n % NODES]!;
+  const nodeAt = (n: number): NodeId => cluster.ids[n % nodes]!;
 
   function check(node: NodeId, effect: Effect): void {
     if (effect.type === 'send' && effect.message.type === 'write') {
@@ -130,7 +142,8 @@ export function createSchedule() {
 
   /** On how many disks the write is, or is covered by later ones (I1). */
   function copiesOf({ key, value }: ClientPut): number {
-    const dots = [...valueOfDot].filter(([, other]) => other === value).map(([dot]) => JSON.parse(dot));
+    const named = [...valueOfDot].filter(([, other]) => other === value);
+    const dots = named.map(([dot]) => JSON.parse(dot) as Dot);
     const clocks = cluster.ids.map((id) => cluster.disk(id).records.get(key)?.clock ?? []);
     return clocks.filter((clock) => dots.some((dot) => covers(clock, dot))).length;
   }
@@ -141,10 +154,8 @@ export function createSchedule() {
 
   function send(node: NodeId, put: ClientPut): void {
     const { incarnation } = cluster.disk(node);
-    const next = cluster.node(node);
     // The reply may come before the call returns, so that the ticket is foretold.
     attempts.set(attempts.size + readings.size + 1, { put, node, incarnation });
-    expect(next.sizes()).toBeDefined();
     cluster.put(node, { ...put, value: bytes(put.value) });
   }
 
@@ -158,7 +169,7 @@ export function createSchedule() {
       key,
       value,
       fromVersion,
-      minWrites: 1 + ((a >> 1) % NODES),
+      minWrites: 1 + ((a >> 1) % REPLICAS),
       onConflict: (b >> 3) % 2 === 0 ? 'refuse' : 'sibling',
       ...(c % 4 > 0 && hasMark(key) && { requestId: `request ${value}` }),
     });
@@ -179,8 +190,10 @@ export function createSchedule() {
   function get({ a, b, c }: Action): void {
     const node = nodeAt(a);
     const key = KEYS[b % KEYS.length]!;
-    const minReads = 1 + (c % NODES);
-    const due = [...acknowledged.values()].filter((put) => put.key === key && put.minWrites + minReads > NODES);
+    const minReads = 1 + (c % REPLICAS);
+    const due = [...acknowledged.values()].filter(
+      (put) => put.key === key && put.minWrites + minReads > REPLICAS,
+    );
     const { incarnation } = cluster.disk(node);
     const reading = { key, node, incarnation, due: due.map(({ value }) => value) };
     readings.set(attempts.size + readings.size + 1, reading);
@@ -238,8 +251,14 @@ export function createSchedule() {
       case 'time':
         return cluster.advance(action.b);
       case 'restart':
-        return cluster.restart(nodeAt(action.b));
+        return restart(nodeAt(action.b));
     }
+  }
+
+  /** Connections do not outlive a process: no forward that came to it comes again to its successor. */
+  function restart(node: NodeId): void {
+    cluster.drop(isMessage('forward', node));
+    cluster.restart(node);
   }
 
   /** Everything under way ends, and all deadlines pass. */

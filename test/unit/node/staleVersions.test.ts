@@ -34,7 +34,12 @@ describe('a stale write (I5)', () => {
     const stale = cluster.put(b!, { key: KEY, value: bytes('two') });
     cluster.runAll();
 
-    expect(putOutcome(cluster, stale)).toEqual({ ok: false, code: 'stale_version', outcome: 'none', version });
+    expect(putOutcome(cluster, stale)).toEqual({
+      ok: false,
+      code: 'stale_version',
+      outcome: 'none',
+      version,
+    });
     expect(read(cluster, b!, KEY, 3)).toEqual({ ok: true, version, values: ['one'] });
   });
 

@@ -141,7 +141,12 @@ describe('put: three nodes, N=3', () => {
       cluster.restart(a!);
     }
     expect(cluster.disk(a!).counter).toBe(3);
-    expect(cluster.disk(a!).records.get(key('x'))!.siblings.map(({ dot }) => dot.counter)).toEqual([1, 3]);
+    expect(
+      cluster
+        .disk(a!)
+        .records.get(key('x'))!
+        .siblings.map(({ dot }) => dot.counter),
+    ).toEqual([1, 3]);
   });
 
   it('answers "unknown" where too many replicas cannot be reached after it is durable here', () => {

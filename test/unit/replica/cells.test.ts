@@ -33,7 +33,9 @@ function createCells({ refused = [] as number[], waiting = [] as number[], bytes
         return stores.push(record);
       },
       resolve: (request, record) => {
-        log.push(`resolve ${request} on ${record.siblings.map(({ dot }) => dot.actor).join(' ') || 'nothing'}`);
+        log.push(
+          `resolve ${request} on ${record.siblings.map(({ dot }) => dot.actor).join(' ') || 'nothing'}`,
+        );
         if (refused.includes(request)) return undefined;
         return waiting.includes(request) ? record : mergeRecords(record, recordOf(`m${request}`));
       },

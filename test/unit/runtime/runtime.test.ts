@@ -1,5 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
-import type { Effect, NodeEvent, NodeSizes, SteppingNode } from '../../../services/node/core/protocol/events.js';
+import type {
+  Effect,
+  NodeEvent,
+  NodeSizes,
+  SteppingNode,
+} from '../../../services/node/core/protocol/events.js';
 import type { PutRequest } from '../../../services/node/core/protocol/messages.js';
 import type { Key, NodeId } from '../../../services/node/core/types.js';
 import type { Bus } from '../../../services/node/ports/bus.js';

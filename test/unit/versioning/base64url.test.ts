@@ -14,7 +14,7 @@ describe('base64url', () => {
   });
 
   it('reads a text exactly where it is the one form of some bytes', () => {
-    const alphabet = fc.constantFrom(...'ABCDwxyz0189-_+/= é');
+    const alphabet = fc.constantFrom(...Array.from('ABCDwxyz0189-_+/= é'));
     fc.assert(
       fc.property(fc.array(alphabet, { maxLength: 12 }), (letters) => {
         const text = letters.join('');

@@ -11,8 +11,10 @@ import {
   mergeClocks,
 } from '../../../services/node/core/versioning/clock.js';
 
+type Counters = Readonly<Record<string, number>>;
+
 /** An entry's timestamp follows from its dot, as in a real history (I4). */
-function clockOf(counters: Readonly<Record<string, number>>): Clock {
+function clockOf(counters: Counters): Clock {
   return Object.entries(counters)
     .map(([actor, counter]) => ({ actor: actor as Actor, counter, timestamp: 10 * counter }))
     .sort(compareDots);
@@ -21,7 +23,7 @@ function clockOf(counters: Readonly<Record<string, number>>): Clock {
 const counters = fc.dictionary(fc.constantFrom('a', 'b', 'c', 'd'), fc.integer({ min: 1, max: 4 }));
 
 describe('clocks', () => {
-  it.each([
+  it.each<[Counters, Counters, string]>([
     [{}, {}, 'equal'],
     [{ a: 1 }, { a: 1 }, 'equal'],
     [{}, { a: 1 }, 'older'],
@@ -31,7 +33,7 @@ describe('clocks', () => {
     [{ a: 1 }, { b: 1 }, 'concurrent'],
     [{ a: 2, b: 1 }, { a: 1, b: 2 }, 'concurrent'],
   ])('%j against %j is %s', (a, b, order) => {
-    expect(compareClocks(clockOf(a as object), clockOf(b as object))).toBe(order);
+    expect(compareClocks(clockOf(a), clockOf(b))).toBe(order);
   });
 
   it('merge to the greatest counter of each actor, sorted, with its timestamp', () => {
@@ -88,10 +90,18 @@ describe('clocks', () => {
 
 describe('compareDots', () => {
   it('orders by actor, then by counter', () => {
-    const dots = [['b', 1], ['a', 10], ['a', 9]].map(([actor, counter]) => ({
+    const dots = [
+      ['b', 1],
+      ['a', 10],
+      ['a', 9],
+    ].map(([actor, counter]) => ({
       actor: actor as Actor,
       counter: counter as number,
     }));
-    expect([...dots].sort(compareDots).map(({ actor, counter }) => `${actor}${counter}`)).toEqual(['a9', 'a10', 'b1']);
+    expect([...dots].sort(compareDots).map(({ actor, counter }) => `${actor}${counter}`)).toEqual([
+      'a9',
+      'a10',
+      'b1',
+    ]);
   });
 });

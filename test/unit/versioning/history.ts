@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { Actor, Clock, VersionedRecord } from '../../../services/node/core/types.js';
+import type { Actor, Dot, VersionedRecord } from '../../../services/node/core/types.js';
 import { applyWrite, EMPTY_RECORD, mergeRecords } from '../../../services/node/core/versioning/record.js';
 
 /**
@@ -25,11 +25,21 @@ type Step =
 const ACTORS = ['a', 'b', 'c', 'd'] as Actor[];
 
 const step: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 3, arbitrary: fc.record({ type: fc.constant('write'), replica: fc.nat(3), seen: fc.nat(), marked: fc.boolean() }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      type: fc.constant('write'),
+      replica: fc.nat(3),
+      seen: fc.nat(),
+      marked: fc.boolean(),
+    }),
+  },
   { weight: 2, arbitrary: fc.record({ type: fc.constant('merge'), from: fc.nat(3), into: fc.nat(3) }) },
-) as fc.Arbitrary<Step>;
+);
 
-export const history: fc.Arbitrary<History> = fc.array(step, { minLength: 1, maxLength: 40, size: 'max' }).map(play);
+export const history: fc.Arbitrary<History> = fc
+  .array(step, { minLength: 1, maxLength: 40, size: 'max' })
+  .map(play);
 
 /** The name of a dot, as the oracle keeps it. */
 export function nameOf(dot: { readonly actor: string; readonly counter: number }): string {
@@ -47,16 +57,20 @@ function play(steps: readonly Step[]): History {
   const replicas: State[] = ACTORS.map(() => empty);
   const states: State[] = [empty];
   const pasts = new Map<string, ReadonlySet<string>>();
+  const keep = (replica: number, state: State): void => {
+    replicas[replica] = state;
+    states.push(state);
+  };
   steps.forEach((step, index) => {
-    const at = step.type === 'write' ? step.replica : step.into;
-    const mine = replicas[at]!;
-    const next =
-      step.type === 'merge'
-        ? mergeStates(mine, replicas[step.from]!)
-        : write(mine, { actor: ACTORS[at]!, index, marked: step.marked }, states[step.seen % states.length]!);
-    if (step.type === 'write') pasts.set(nameOf({ actor: ACTORS[at]!, counter: index + 1 }), states[step.seen % states.length]!.known);
-    replicas[at] = next;
-    states.push(next);
+    if (step.type === 'merge') {
+      keep(step.into, mergeStates(replicas[step.into]!, replicas[step.from]!));
+      return;
+    }
+    const seen = states[step.seen % states.length]!;
+    // Counters grow over the whole node, so that those of one key have gaps.
+    const dot = { actor: ACTORS[step.replica]!, counter: index + 1 };
+    pasts.set(nameOf(dot), seen.known);
+    keep(step.replica, write(replicas[step.replica]!, dot, seen, step.marked));
   });
   return { states, pasts };
 }
@@ -65,12 +79,12 @@ function mergeStates(a: State, b: State): State {
   return { record: mergeRecords(a.record, b.record), known: new Set([...a.known, ...b.known]) };
 }
 
-/** Counters grow over the whole node, so that those of one key have gaps. */
-function write(mine: State, { actor, index, marked }: { actor: Actor; index: number; marked: boolean }, seen: State): State {
-  const counter = index + 1;
-  const entry = { actor, counter, timestamp: 1000 - 7 * index + 50 * (index % 3) };
-  const value = index % 5 === 0 ? new Uint8Array() : new TextEncoder().encode(nameOf({ actor, counter }));
-  const context: Clock = seen.record.clock;
-  const record = applyWrite(mine.record, { entry, context, value, ...(marked && { requestId: `r${index % 6}` }) });
-  return { record, known: new Set([...mine.known, ...seen.known, nameOf({ actor, counter })]) };
+/** Now and then a tombstone, and with a wall clock that does not always go forward. */
+function write(mine: State, dot: Dot, seen: State, marked: boolean): State {
+  const { counter } = dot;
+  const entry = { ...dot, timestamp: 1000 - 7 * counter + 50 * (counter % 3) };
+  const value = counter % 5 === 0 ? new Uint8Array() : new TextEncoder().encode(nameOf(dot));
+  const requestId = marked ? { requestId: `r${counter % 6}` } : {};
+  const record = applyWrite(mine.record, { entry, context: seen.record.clock, value, ...requestId });
+  return { record, known: new Set([...mine.known, ...seen.known, nameOf(dot)]) };
 }

@@ -121,10 +121,14 @@ describe('request marks', () => {
 
   it('keep the last request, however far its wall clock is behind those of the others', () => {
     let record = EMPTY_RECORD;
-    for (let i = 1; i <= 20; i++) record = write(record, i, { requestId: `ahead${i}`, timestamp: 1_000_000 + i });
+    for (let i = 1; i <= 20; i++)
+      record = write(record, i, { requestId: `ahead${i}`, timestamp: 1_000_000 + i });
     for (const counter of [21, 22]) {
       record = write(record, counter, { requestId: `behind${counter}`, timestamp: 5 });
-      expect(record.marks[0]).toMatchObject({ requestId: `behind${counter}`, dot: { actor: ACTOR, counter } });
+      expect(record.marks[0]).toMatchObject({
+        requestId: `behind${counter}`,
+        dot: { actor: ACTOR, counter },
+      });
     }
     expect(record.marks).toHaveLength(LIMITS.requestMarksMax);
     expect(record.clock).toEqual([{ actor: ACTOR, counter: 22, timestamp: 5 }]);

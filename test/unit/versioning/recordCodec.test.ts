@@ -33,7 +33,11 @@ describe('the record codec', () => {
   });
 
   it('gives back clocks with actors, counters and timestamps of every size', () => {
-    const size = fc.oneof(fc.integer({ min: 1, max: 300 }), fc.constant(Number.MAX_SAFE_INTEGER), fc.maxSafeNat());
+    const size = fc.oneof(
+      fc.integer({ min: 1, max: 300 }),
+      fc.constant(Number.MAX_SAFE_INTEGER),
+      fc.maxSafeNat(),
+    );
     const clocks = fc
       .uniqueArray(fc.tuple(fc.string({ unit: 'binary-ascii', minLength: 1, maxLength: 32 }), size, size), {
         selector: ([actor]) => actor,

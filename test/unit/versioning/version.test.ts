@@ -19,10 +19,17 @@ const latin1 = fc
   .map((bytes) => Buffer.from(bytes).toString('latin1')) as fc.Arbitrary<Key>;
 
 const clock: fc.Arbitrary<Clock> = fc
-  .uniqueArray(fc.tuple(fc.string({ unit: fc.constantFrom(...'0123456789abcdef'), maxLength: 31 }), fc.integer({ min: 1 }), fc.maxSafeNat()), {
-    selector: ([actor]) => actor,
-    maxLength: 12,
-  })
+  .uniqueArray(
+    fc.tuple(
+      fc.string({ unit: fc.constantFrom(...Array.from('0123456789abcdef')), maxLength: 31 }),
+      fc.integer({ min: 1 }),
+      fc.maxSafeNat(),
+    ),
+    {
+      selector: ([actor]) => actor,
+      maxLength: 12,
+    },
+  )
   .map((entries) =>
     entries
       .map(([actor, counter, timestamp]) => ({ actor: `x${actor}` as Actor, counter, timestamp }))
@@ -123,7 +130,7 @@ describe('version strings', () => {
     expect(decodeVersion(SEAL, KEY, canonical)).toBeDefined();
     expectRefused(bytes.toString('base64'));
     const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
-    const stray = [...letters].map((letter) => canonical.slice(0, -1) + letter);
+    const stray = Array.from(letters).map((letter) => canonical.slice(0, -1) + letter);
     const sameBytes = stray.filter((text) => Buffer.from(text, 'base64url').equals(bytes));
     expect(sameBytes.length).toBeGreaterThan(1);
     for (const text of sameBytes.filter((text) => text !== canonical)) expectRefused(text);
@@ -133,7 +140,9 @@ describe('version strings', () => {
     const text = fc.oneof(
       fc.string({ unit: 'binary', minLength: 1 }),
       fc.base64String({ minLength: 4 }),
-      fc.uint8Array({ minLength: 1, maxLength: 100 }).map((bytes) => Buffer.from(bytes).toString('base64url')),
+      fc
+        .uint8Array({ minLength: 1, maxLength: 100 })
+        .map((bytes) => Buffer.from(bytes).toString('base64url')),
     );
     fc.assert(fc.property(text, (text) => expectRefused(text)));
   });

@@ -1,0 +1,141 @@
+import { describe, expect, it } from '@jest/globals';
+import {
+  describeNodeOptions,
+  describeStartOptions,
+  faultLines,
+  readNodeConfig,
+  readStartConfig,
+  sharedArguments,
+} from '../../../services/node/config.js';
+
+describe('the configuration of a node', () => {
+  it('has a value for everything without being told any', () => {
+    const result = readNodeConfig({}, {});
+    expect(result).toMatchObject({
+      ok: true,
+      config: {
+        dataDir: './data',
+        httpHost: '127.0.0.1',
+        httpPort: 8081,
+        requestTimeoutMs: 3000,
+        valueBytesMax: 16 * 1024 * 1024,
+        logLevel: 'info',
+        expectNodes: 0,
+      },
+    });
+  });
+
+  it('takes the environment, and a flag before that', () => {
+    const env = { RONDO_HTTP_PORT: '9001', RONDO_DATA_DIR: '/env', RONDO_VALUE_BYTES_MAX: '5' };
+    const result = readNodeConfig({ dataDir: '/flag', httpPort: undefined }, env);
+    expect(result).toMatchObject({ config: { httpPort: 9001, dataDir: '/flag', valueBytesMax: 5 } });
+  });
+
+  it('does not look at a variable that a flag overrides, sound or not', () => {
+    expect(readNodeConfig({ httpPort: '1' }, { RONDO_HTTP_PORT: 'nonsense' })).toMatchObject({
+      ok: true,
+      config: { httpPort: 1 },
+    });
+  });
+
+  it('ignores what is not its own', () => {
+    const result = readNodeConfig({}, { HTTP_PORT: '1', RONDO_PORT: 'x', PATH: '/bin' });
+    expect(result).toMatchObject({ ok: true, config: { httpPort: 8081 } });
+  });
+
+  it('lists all faults at once, each with where it came from and what is wanted', () => {
+    const result = readNodeConfig(
+      { httpPort: '70000' },
+      { RONDO_REQUEST_TIMEOUT_MS: '3s', RONDO_LOG_LEVEL: 'loud', RONDO_DATA_DIR: '' },
+    );
+    expect(result.ok ? [] : [...result.faults].sort()).toEqual([
+      '--http-port: a whole number from 0 to 65535 is wanted, not "70000"',
+      'RONDO_DATA_DIR: something is wanted, not ""',
+      'RONDO_LOG_LEVEL: one of debug, info, warn, error is wanted, not "loud"',
+      'RONDO_REQUEST_TIMEOUT_MS: a whole number from 50 to 600000 is wanted, not "3s"',
+    ]);
+  });
+
+  it.each(['', ' 1', '-1', '1.5', '1e3', '0x10', 'NaN', '9'.repeat(400)])(
+    'takes no %j for a whole number',
+    (text) => {
+      expect(readNodeConfig({ httpPort: text }, {})).toMatchObject({ ok: false });
+    },
+  );
+
+  it('cannot be changed', () => {
+    const result = readNodeConfig({}, {});
+    expect(result.ok && Object.isFrozen(result.config)).toBe(true);
+  });
+});
+
+describe('the configuration of `rondo start`', () => {
+  it.each(['8', '64', '4096'])('takes %s partitions', (partitions) => {
+    expect(readStartConfig({ partitions }, {})).toMatchObject({ config: { partitions: Number(partitions) } });
+  });
+
+  it.each(['0', '4', '100', '8192', '256.0', '0x100', ' 256', '2e8', ''])(
+    'refuses %j partitions',
+    (partitions) => {
+      expect(readStartConfig({ partitions }, {})).toMatchObject({ ok: false });
+    },
+  );
+
+  it.each([{ nodes: '0' }, { nodes: '65' }, { port: '0' }, { replicas: '17' }, { nodes: true }])(
+    'refuses %j',
+    (flags) => {
+      expect(readStartConfig(flags, {})).toMatchObject({ ok: false });
+    },
+  );
+
+  it('hands on to a node what both know, so that the node reads the same', () => {
+    const flags = {
+      requestTimeoutMs: '1234',
+      logLevel: 'warn',
+      httpHost: '::1',
+      clusterSecretFile: '/a b=c',
+    };
+    const start = readStartConfig(flags, {});
+    const handed = start.ok ? sharedArguments(start.config) : [];
+    expect(handed).toContain('--request-timeout-ms=1234');
+
+    const named = new Map(describeNodeOptions().map(({ flag, name }) => [flag, name]));
+    const given = handed.map((argument) => {
+      const at = argument.indexOf('=');
+      return [named.get(argument.slice(0, at)), argument.slice(at + 1)];
+    });
+    const node = readNodeConfig(Object.fromEntries(given) as Record<string, string>, {
+      RONDO_LOG_LEVEL: 'debug',
+    });
+    expect(node).toMatchObject({
+      config: { requestTimeoutMs: 1234, logLevel: 'warn', httpHost: '::1', clusterSecretFile: '/a b=c' },
+    });
+  });
+
+  it('hands on nothing that is empty', () => {
+    const start = readStartConfig({}, {});
+    const handed = start.ok ? sharedArguments(start.config) : [];
+    expect(handed.filter((argument) => argument.endsWith('='))).toEqual([]);
+    expect(handed.some((argument) => argument.startsWith('--cluster-secret-file'))).toBe(false);
+  });
+});
+
+describe('the description of the options', () => {
+  it.each([
+    ['a node', describeNodeOptions(), 'requestTimeoutMs'],
+    ['rondo start', describeStartOptions(), 'requestTimeoutMs'],
+  ])('names flag, variable and default for %s', (_, options, name) => {
+    expect(options.find((option) => option.name === name)).toEqual({
+      name,
+      flag: '--request-timeout-ms',
+      env: 'RONDO_REQUEST_TIMEOUT_MS',
+      value: 'number',
+      help: 'deadline of a request (default 3000); RONDO_REQUEST_TIMEOUT_MS',
+    });
+    expect(new Set(options.map(({ flag }) => flag)).size).toBe(options.length);
+  });
+
+  it('prints a line a fault', () => {
+    expect(faultLines(['one', 'two'])).toBe('error: one\nerror: two\n');
+  });
+});
