@@ -1,10 +1,20 @@
 import { describe, expect, it } from '@jest/globals';
+import { waitForLinks } from '../../scripts/support/nodes.js';
 import type { SupervisedCluster } from '../../scripts/support/supervised.js';
 import { get, put, remove, texts } from './support/client.js';
 import { supervised, useStage } from './support/stage.js';
 
 const stage = useStage();
 const TIMEOUT_MS = 60_000;
+
+/**
+ * These proofs are about versions and durability: a coordinator that no write has reached yet may keep a stale write as a
+ * sibling, so they begin when all nodes hear each other. supervisor.test.ts asks when that has to be.
+ */
+async function untilUp(cluster: SupervisedCluster): Promise<void> {
+  await cluster.ready;
+  await waitForLinks(cluster.urls);
+}
 
 /** Writes `count` keys through all nodes in turn, and asserts that each write is acknowledged. */
 async function writeMany(cluster: SupervisedCluster, count: number): Promise<void> {
@@ -27,7 +37,7 @@ describe('three nodes as npm start runs them', () => {
     'proof A: write, read elsewhere, refuse the ignorant write, accept the knowing one, delete, write again',
     async () => {
       const cluster = supervised(stage);
-      await cluster.ready;
+      await untilUp(cluster);
       const [one, two, three] = cluster.urls as [string, string, string];
       const key = 'proof a';
 
@@ -73,13 +83,13 @@ describe('three nodes as npm start runs them', () => {
     'after an orderly stop everything is still there, and so are versions',
     async () => {
       const before = supervised(stage);
-      await before.ready;
+      await untilUp(before);
       await writeMany(before, 50);
       const read = await get(before.urls[0]!, 'many 0');
       expect(await before.stop()).toEqual({ code: 0, signal: null });
 
       const after = supervised(stage);
-      await after.ready;
+      await untilUp(after);
       await expectMany(after, 50);
       const version = read.body.value!.version;
       expect((await put(after.urls[1]!, 'many 0', 'newer', { fromVersion: version })).status).toBe(200);
@@ -92,12 +102,12 @@ describe('three nodes as npm start runs them', () => {
     'after SIGKILL of every process every acknowledged write is still there',
     async () => {
       const before = supervised(stage);
-      await before.ready;
+      await untilUp(before);
       await writeMany(before, 50);
       await before.killAll();
 
       const after = supervised(stage);
-      await after.ready;
+      await untilUp(after);
       await expectMany(after, 50);
     },
     TIMEOUT_MS,

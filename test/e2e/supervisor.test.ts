@@ -5,7 +5,7 @@ import { describe, expect, it } from '@jest/globals';
 import { httpPort, waitForLinks } from '../../scripts/support/nodes.js';
 import { isAlive, tailOf, waitUntil } from '../../scripts/support/processes.js';
 import type { SupervisedCluster } from '../../scripts/support/supervised.js';
-import { put } from './support/client.js';
+import { get, put } from './support/client.js';
 import { supervised, useStage } from './support/stage.js';
 
 const stage = useStage();
@@ -61,6 +61,27 @@ describe('starts that cannot work say so in one line', () => {
       expect((await first.stop()).code).toBe(0);
       const said = await refusal(supervised(stage, ['--nodes', '4']));
       expect(said).toContain('was made with 3 nodes, not 4');
+    },
+    TIMEOUT_MS,
+  );
+});
+
+describe('a supervisor that says ready', () => {
+  it(
+    'means it: at once every node reads and writes with all three',
+    async () => {
+      for (let start = 0; start < 4; start++) {
+        const cluster = supervised(stage);
+        await cluster.ready;
+        const replies = await Promise.all(
+          cluster.urls.flatMap((url, index) => [
+            get(url, `read ${start}`, '?minNumReads=3'),
+            put(url, `written ${start} ${index}`, 'value', { minNumWrites: 3 }),
+          ]),
+        );
+        expect(replies.map((reply) => reply.status)).toEqual([404, 200, 404, 200, 404, 200]);
+        expect((await cluster.stop()).code).toBe(0);
+      }
     },
     TIMEOUT_MS,
   );

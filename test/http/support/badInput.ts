@@ -35,7 +35,7 @@ export interface BadInputTarget {
 }
 
 /** The defaults of a node, and a cluster of three. */
-export const DEFAULT_TARGET: BadInputTarget = {
+const DEFAULT_TARGET: BadInputTarget = {
   valueBytesMax: 16 * 1024 * 1024,
   headersMs: 10_000,
   requestMs: 30_000,
