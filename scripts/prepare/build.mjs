@@ -14,7 +14,7 @@ import { run, withProgress } from './child.mjs';
 import { lockHash } from './install.mjs';
 
 /** What `tsconfig.json` beside this file includes. */
-const SOURCE_FOLDERS = ['services', 'scripts'];
+const SOURCE_FOLDERS = ['services', 'scripts', 'test/simulation'];
 const PROJECT = 'scripts/prepare';
 const EXECUTABLE = 'dist/services/cli/main.js';
 
@@ -37,7 +37,7 @@ export function isBuildStale(root) {
 }
 
 /**
- * Compiles what runs with one tsc (tests are compiled by Jest); the stamp is written only after a build without errors.
+ * Compiles what runs with one tsc, the simulator among it (tests are compiled by Jest); the stamp is written only after a build without errors.
  *
  * @param {string} root
  * @returns {Promise<boolean>} whether it succeeded
@@ -70,7 +70,7 @@ async function compile(root, sources) {
 
 function listSources(root) {
   return SOURCE_FOLDERS.flatMap((folder) => listFiles(root, folder))
-    .filter((file) => file.endsWith('.ts') && !file.endsWith('.d.ts'))
+    .filter((file) => /(?<![.]d|[.]test)[.]ts$/.test(file))
     .sort();
 }
 

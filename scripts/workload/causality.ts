@@ -125,7 +125,7 @@ function coveredBy(history: History, write: Write): readonly ValueId[] {
 }
 
 /** `roots` and everything before them. */
-function withAncestors(history: History, roots: readonly ValueId[]): Set<ValueId> {
+export function withAncestors(history: History, roots: readonly ValueId[]): Set<ValueId> {
   const found = new Set<ValueId>();
   const pending = [...roots];
   for (let value = pending.pop(); value !== undefined; value = pending.pop()) {

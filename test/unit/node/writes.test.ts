@@ -260,7 +260,7 @@ describe('put: deadlines (I11)', () => {
     expect(putOutcome(cluster, ticket)).toMatchObject({ code: 'deadline_exceeded', outcome: 'none' });
 
     cluster.runAll();
-    expect(cluster.disk(a!).counter).toBe(0);
+    expect(cluster.disk(a!)).toMatchObject({ counter: 0, records: new Map() });
     expect(cluster.totalSizes()).toEqual(NO_SIZES);
   });
 

@@ -1,0 +1,247 @@
+import { createNode } from '../../services/node/core/node.js';
+import type { NodeOptions } from '../../services/node/core/nodeOptions.js';
+import {
+  TICK_MS,
+  type Effect,
+  type NodeEvent,
+  type NodeSizes,
+  type SteppingNode,
+} from '../../services/node/core/protocol/events.js';
+import type { Key, NodeId, VersionedRecord } from '../../services/node/core/types.js';
+import type { Bus } from '../../services/node/ports/bus.js';
+import { createRuntime, type Runtime } from '../../services/node/runtime/runtime.js';
+import { type SimulatedClock, createClock, wallMs, type WallClock } from './clock.js';
+import { damageRecord, type Directory, makeDirectory, openDirectory, remakeDirectory } from './directory.js';
+import type { Figures } from './figures.js';
+import { createGate, type Gate } from './gate.js';
+import type { Network } from './network.js';
+import type { ClockPlan, DiskPlan } from './plan.js';
+import { type Random, type Seed, stream } from './random.js';
+import type { Schedule } from './schedule.js';
+import { type DiskState, openStorage, type SimulatedStorage } from './storage.js';
+import type { Trace } from './trace.js';
+
+/** Sees what no client sees; the judge is one. */
+export interface Witness {
+  stepped(machine: Machine, event: NodeEvent, effects: readonly Effect[], sizes: NodeSizes): void;
+  /** A batch with this record has just become durable. */
+  durable(directory: Directory, key: Key, record: VersionedRecord): void;
+  /** The core threw. */
+  broke(machine: Machine, error: unknown): void;
+}
+
+export interface MachineParts {
+  readonly seed: Seed;
+  readonly index: number;
+  readonly id: NodeId;
+  readonly clock: ClockPlan;
+  readonly disk: DiskPlan;
+  readonly schedule: Schedule;
+  readonly trace: Trace;
+  readonly figures: Figures;
+  readonly network: Network;
+  readonly witness: Witness;
+  /** What is the same for all nodes of the cluster. */
+  readonly cluster: Pick<
+    NodeOptions,
+    'document' | 'versionSecret' | 'digests' | 'requestTimeoutMs' | 'limits'
+  >;
+}
+
+/** One life of a process. */
+export interface Life {
+  readonly gate: Gate;
+  readonly node: SteppingNode;
+  readonly runtime: Runtime;
+  readonly storage: SimulatedStorage;
+  readonly clock: SimulatedClock;
+  readonly bus: Bus;
+  /** Requests of clients that wait for an answer; each is told when the process ends. */
+  readonly callers: Set<() => void>;
+}
+
+/** A machine with its disk and its clock, on which processes of one node live one after the other. */
+export interface Machine {
+  readonly id: NodeId;
+  readonly index: number;
+  /** The last one is in use. */
+  readonly directories: Directory[];
+  readonly disk: DiskState;
+  readonly wall: WallClock;
+  readonly life: Life | undefined;
+  /** Until when virtual time its process was stopped last, for the judgement of deadlines. */
+  readonly pausedUntilMs: number;
+  readonly directory: Directory;
+  start(): void;
+  crash(batch: 'kept' | 'torn'): void;
+  /** Ends the process in order, then calls `done`. */
+  stop(done: () => void): void;
+  pause(): void;
+  resume(): void;
+  /** The process must be dead. */
+  wipe(): void;
+  replaceDirectory(old: Directory): void;
+  /** The record's checksum fails from now on; false where there is none. */
+  damage(key: Key): boolean;
+}
+
+interface State extends MachineParts {
+  readonly directories: Directory[];
+  readonly diskState: DiskState;
+  readonly wall: WallClock;
+  readonly random: Random;
+  life: Life | undefined;
+  pausedUntilMs: number;
+}
+
+export function createMachine(parts: MachineParts): Machine {
+  const random = stream(parts.seed, `disk ${parts.id}`);
+  const state: State = {
+    ...parts,
+    directories: [makeDirectory(parts.id, true, stream(parts.seed, `actor ${parts.id}`))],
+    diskState: { failing: false, failedReaches: false, slowMs: 0 },
+    wall: { ...parts.clock },
+    random,
+    life: undefined,
+    pausedUntilMs: -1,
+  };
+  const machine: Machine = {
+    id: parts.id,
+    index: parts.index,
+    directories: state.directories,
+    disk: state.diskState,
+    wall: state.wall,
+    get life() {
+      return state.life;
+    },
+    get pausedUntilMs() {
+      return state.life?.gate.frozen === true ? Infinity : state.pausedUntilMs;
+    },
+    get directory() {
+      return state.directories.at(-1)!;
+    },
+    start: () => {
+      state.life ??= startLife(state, machine);
+    },
+    crash: (batch) => {
+      endLife(state, batch);
+    },
+    stop: (done) => {
+      stopLife(state, done);
+    },
+    pause: () => {
+      state.life?.gate.freeze();
+    },
+    resume: () => {
+      if (state.life?.gate.frozen !== true) return;
+      state.pausedUntilMs = state.schedule.nowMs;
+      state.life.gate.thaw();
+    },
+    wipe: () => {
+      machine.directory.lostAtMs = state.schedule.nowMs;
+      state.directories.push(remakeDirectory(machine.directory, stream(state.seed, actorStream(state))));
+    },
+    damage: (key) => damageRecord(machine.directory, key),
+    replaceDirectory: (old) => {
+      machine.directory.lostAtMs = state.schedule.nowMs;
+      state.directories.push({ ...old, lostAtMs: state.schedule.nowMs });
+    },
+  };
+  return machine;
+}
+
+function actorStream({ id, directories }: State): string {
+  return `actor ${id} ${String(directories.length)}`;
+}
+
+function startLife(state: State, machine: Machine): Life {
+  const { schedule, network, trace, id } = state;
+  const gate = createGate();
+  const wallSeconds = Math.floor(wallMs(schedule, state.wall) / 1000);
+  trace.event(schedule.nowMs, `start ${id}`);
+  const storage = storageOf(state, machine, gate, wallSeconds);
+  const clock = createClock(schedule, gate, state.wall, state.random.fraction() * TICK_MS);
+  const { actor, counter, incarnation, complete } = storage.identity;
+  const node = createNode({ self: id, actor, counter, incarnation, complete, ...state.cluster });
+  const runtime = createRuntime({
+    node: watched(state, machine, node),
+    storage,
+    clock,
+    metrics: { count: () => undefined, observe: () => undefined, gauge: () => undefined },
+    onBug: (error) => {
+      state.witness.broke(machine, error);
+      endLife(state, 'torn');
+    },
+  });
+  const bus = network.open(id, gate, runtime.busHandlers);
+  runtime.start(bus);
+  return { gate, node, runtime, storage, clock, bus, callers: new Set() };
+}
+
+/** The node itself, every step of which is seen and becomes part of the trace. */
+function watched(
+  { witness, trace, schedule, id }: State,
+  machine: Machine,
+  node: SteppingNode,
+): SteppingNode {
+  return {
+    sizes: () => node.sizes(),
+    complete: () => node.complete(),
+    step: (event, now) => {
+      const effects = node.step(event, now);
+      if (event.type === 'tick' && effects.length === 0) return effects;
+      trace.event(schedule.nowMs, `${id} ${event.type}`);
+      for (const effect of effects) trace.event(schedule.nowMs, `${id} ${effect.type}`);
+      witness.stepped(machine, event, effects, node.sizes());
+      return effects;
+    },
+  };
+}
+
+function storageOf(state: State, machine: Machine, gate: Gate, wallSeconds: number): SimulatedStorage {
+  const { random, schedule, figures } = state;
+  const { directory } = machine;
+  const [least, most] = state.disk.syncMs;
+  return openStorage({
+    directory,
+    identity: openDirectory(directory, wallSeconds),
+    disk: state.diskState,
+    gate,
+    schedule,
+    syncMs: () => least + random.fraction() * (most - least),
+    readMs: () => (state.disk.readMs === 0 || random.chance(0.5) ? 0 : random.fraction() * state.disk.readMs),
+    onDurable: (key, record) => {
+      state.witness.durable(directory, key, record);
+    },
+    onTorn: (batch) => {
+      figures.count(batch === 'torn' ? 'tornBatch' : 'keptBatch');
+    },
+    onFailed: () => {
+      figures.count('failedBatch');
+    },
+  });
+}
+
+function endLife(state: State, batch: 'kept' | 'torn'): void {
+  const { life } = state;
+  if (!life) return;
+  state.trace.event(state.schedule.nowMs, `end ${state.id}`);
+  state.life = undefined;
+  life.gate.close();
+  life.storage.crash(batch);
+  for (const lost of [...life.callers]) lost();
+}
+
+function stopLife(state: State, done: () => void): void {
+  const { life } = state;
+  if (!life) return;
+  void life.runtime
+    .stop()
+    .then(() => life.bus.close())
+    .then(() => life.storage.close())
+    .then(() => {
+      if (state.life !== life) return;
+      endLife(state, 'torn');
+      done();
+    });
+}

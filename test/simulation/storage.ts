@@ -1,0 +1,202 @@
+import type { ReadResult } from '../../services/node/core/protocol/events.js';
+import type { Key, VersionedRecord } from '../../services/node/core/types.js';
+import { decodeRecord, encodeRecord } from '../../services/node/core/versioning/recordCodec.js';
+import type { Storage, StorageIdentity, StoredWrite } from '../../services/node/ports/storage.js';
+import type { Directory } from './directory.js';
+import type { Gate } from './gate.js';
+import type { Schedule } from './schedule.js';
+
+/**
+ * The storage port on a simulated disk, with the habits of the LevelDB adapter: group commit, one synced batch under way at
+ * a time; a batch that fails takes all that waits behind it with it, and nothing is written until the disk is well again.
+ */
+export interface SimulatedStorage extends Storage {
+  /** The process is gone: of what was not durable, at most the batch under way remains, as a whole. */
+  crash(batch: 'kept' | 'torn'): void;
+}
+
+/** How the disk is doing; faults change it. */
+export interface DiskState {
+  /** Batches fail. */
+  failing: boolean;
+  /** A batch that failed is on the disk after all when the disk is well again. */
+  failedReaches: boolean;
+  /** Additional time of a synced batch. */
+  slowMs: number;
+}
+
+export interface StorageParts {
+  readonly directory: Directory;
+  readonly identity: StorageIdentity;
+  readonly disk: DiskState;
+  readonly gate: Gate;
+  readonly schedule: Schedule;
+  readonly syncMs: () => number;
+  readonly readMs: () => number;
+  readonly onDurable: (key: Key, record: VersionedRecord) => void;
+  /** A crash met a batch under way. */
+  readonly onTorn: (batch: 'kept' | 'torn') => void;
+  readonly onFailed: () => void;
+}
+
+interface Pending {
+  readonly key: Key;
+  readonly bytes: Uint8Array;
+  readonly counter: number;
+  readonly done: (error?: Error) => void;
+}
+
+interface State extends StorageParts {
+  waiting: Pending[];
+  batch: Pending[] | undefined;
+  scheduled: boolean;
+  healthy: boolean;
+  /** The batch whose failure made the disk unhealthy. */
+  failed: Pending[];
+  crashed: boolean;
+  closed: boolean;
+  whenIdle: (() => void)[];
+}
+
+const RECOVERY_MS = 500;
+
+export function openStorage(parts: StorageParts): SimulatedStorage {
+  const fresh = { waiting: [], batch: undefined, scheduled: false, failed: [], whenIdle: [] };
+  const state: State = { ...parts, ...fresh, healthy: true, crashed: false, closed: false };
+  return {
+    identity: parts.identity,
+    read: (key, done) => {
+      read(state, key, done);
+    },
+    write: (write, done) => {
+      enqueue(state, write, done);
+    },
+    scan: () => scan(parts.directory),
+    stats: () => ({
+      healthy: state.healthy && !state.closed,
+      sequence: parts.directory.sequence,
+      damaged: parts.directory.quarantined.size,
+      pendingWrites: state.waiting.length + (state.batch?.length ?? 0),
+    }),
+    close: () => close(state),
+    crash: (batch) => {
+      crash(state, batch);
+    },
+  };
+}
+
+/** At once or a little later, and always as of the moment of the answer. */
+function read(state: State, key: Key, done: (result: ReadResult) => void): void {
+  const answer = (): void => {
+    done(state.closed ? { status: 'failed' } : lookUp(state.directory, key));
+  };
+  const afterMs = state.readMs();
+  if (afterMs === 0) answer();
+  else later(state, afterMs, answer);
+}
+
+function lookUp({ records, quarantined }: Directory, key: Key): ReadResult {
+  const bytes = records.get(key);
+  const record = bytes && decodeRecord(bytes);
+  if (quarantined.has(key)) return record ? { status: 'damaged', record } : { status: 'damaged' };
+  return record ? { status: 'found', record } : { status: 'missing' };
+}
+
+function enqueue(state: State, { key, record, counter }: StoredWrite, done: (error?: Error) => void): void {
+  if (state.closed || !state.healthy) {
+    later(state, 0, () => done(new Error('the storage cannot write'))); // prettier-ignore
+    return;
+  }
+  // Bytes of its own: an encoder may hand out memory that it shares with the record's values.
+  state.waiting.push({ key, bytes: encodeRecord(record).slice(), counter, done });
+  beginSoon(state);
+}
+
+/** Everything that one turn of the event loop writes travels in one batch. */
+function beginSoon(state: State): void {
+  if (state.batch || state.scheduled) return;
+  state.scheduled = true;
+  later(state, 0, () => {
+    state.scheduled = false;
+    const batch = state.waiting;
+    state.waiting = [];
+    state.batch = batch;
+    // The kernel goes on with a sync while the process is stopped.
+    state.schedule.after(state.syncMs() + state.disk.slowMs, () => {
+      if (!state.crashed) sync(state, batch);
+    });
+  });
+}
+
+function sync(state: State, batch: Pending[]): void {
+  const failed = state.disk.failing;
+  if (!failed) apply(state, batch);
+  else state.failed = batch;
+  state.batch = undefined;
+  state.gate.enter(() => {
+    if (failed) failAll(state, batch);
+    else for (const { done } of batch) done();
+    if (state.waiting.length > 0) beginSoon(state);
+    else if (!state.batch) for (const idle of state.whenIdle.splice(0)) idle();
+  });
+}
+
+function apply(state: State, batch: readonly Pending[]): void {
+  const { directory } = state;
+  directory.sequence++;
+  for (const { key, bytes, counter } of batch) {
+    directory.records.set(key, bytes);
+    directory.counter = Math.max(directory.counter, counter);
+  }
+  for (const { key, bytes } of batch) state.onDurable(key, decodeRecord(bytes));
+}
+
+function failAll(state: State, batch: readonly Pending[]): void {
+  state.healthy = false;
+  state.onFailed();
+  const all = [...batch, ...state.waiting.splice(0)];
+  for (const { done } of all) done(new Error('the batch failed'));
+  later(state, RECOVERY_MS, () => {
+    recover(state);
+  });
+}
+
+function recover(state: State): void {
+  if (state.disk.failing) {
+    later(state, RECOVERY_MS, () => {
+      recover(state);
+    });
+    return;
+  }
+  if (state.disk.failedReaches) apply(state, state.failed);
+  state.failed = [];
+  state.healthy = true;
+}
+
+function crash(state: State, batch: 'kept' | 'torn'): void {
+  state.crashed = true;
+  if (!state.batch) return;
+  state.onTorn(batch);
+  if (batch === 'kept') apply(state, state.batch);
+}
+
+function close(state: State): Promise<void> {
+  state.closed = true;
+  if (!state.batch && !state.scheduled && state.waiting.length === 0) return Promise.resolve();
+  return new Promise((resolve) => state.whenIdle.push(resolve));
+}
+
+function later(state: State, ms: number, task: () => void): void {
+  state.schedule.after(ms, () => {
+    if (!state.crashed) state.gate.enter(task);
+  });
+}
+
+async function* scan({
+  records,
+  quarantined,
+}: Directory): AsyncGenerator<{ readonly key: Key; readonly record: VersionedRecord }> {
+  for (const [key, bytes] of records) {
+    if (!quarantined.has(key)) yield { key, record: decodeRecord(bytes) };
+  }
+}
