@@ -91,6 +91,10 @@ export function portsOf(config: StartConfig, index: number): { readonly http: nu
 
 /** Rejects with a {@link SupervisorError} where a port that is needed is taken. */
 export async function checkPorts(config: StartConfig): Promise<void> {
+  const first = portsOf(config, 0);
+  if (Math.abs(first.http - first.bus) < config.nodes) {
+    throw new SupervisorError('The HTTP ports and the bus ports overlap; choose others with --bus-port.');
+  }
   for (let index = 0; index < config.nodes; index++) {
     const { http, bus } = portsOf(config, index);
     await checkPort(config.httpHost, http, `choose others with --port`);

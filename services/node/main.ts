@@ -24,6 +24,8 @@ import type { NodeService } from './runtime/service.js';
  * or by hand; SIGTERM and SIGINT stop it in order.
  */
 
+const LINKS_TIMEOUT_MS = 2000;
+
 interface Telemetry {
   readonly log: ClosableLog;
   readonly metrics: ExposedMetrics;
@@ -100,6 +102,7 @@ async function serve(
     await log.close();
   };
   try {
+    await linksUp(bus);
     await http.listen();
   } catch (error) {
     await release();
@@ -147,6 +150,14 @@ function readSecret(path: string): Uint8Array | undefined {
   const secret = readFileSync(path, 'utf8').trim();
   if (secret === '') throw new Error(`The cluster secret in ${path} is empty.`);
   return Buffer.from(secret);
+}
+
+/** A cluster that starts together takes traffic only when its nodes hear each other; one that is away is not waited for. */
+async function linksUp(bus: Bus): Promise<void> {
+  const giveUpMs = performance.now() + LINKS_TIMEOUT_MS;
+  while (performance.now() < giveUpMs && [...bus.peers().values()].some((state) => state !== 'connected')) {
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
 }
 
 interface Observed {

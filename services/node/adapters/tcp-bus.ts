@@ -58,15 +58,21 @@ export async function openTcpBus(options: TcpBusOptions, handlers: BusHandlers):
   const returns = createReturns(handlers);
   const context = createContext(options, new Set(addresses.map(({ id }) => id)), returns);
   const phase = { closing: false };
-  const inbound = await openInbound(context, { host, port }, (from, message, remainingMs) => {
+  const links = new Map<NodeId, Readonly<Record<Lane, Link>>>();
+  const onMessage: BusHandlers['onMessage'] = (from, message, remainingMs) => {
     if (!phase.closing) handlers.onMessage(from, message, remainingMs);
-  });
-  const links: Links = new Map(
-    addresses.map(({ id, address }) => [
-      id,
-      { fast: openLink(context, id, 'fast', address), large: openLink(context, id, 'large', address) },
-    ]),
-  );
+  };
+  // A peer that has come back is answered over this node's own link to it: no pause must stand in the way.
+  const onPeer = (peer: NodeId): void => {
+    const link = links.get(peer);
+    link?.fast.wake();
+    link?.large.wake();
+  };
+  const inbound = await openInbound(context, { host, port }, onMessage, onPeer);
+  for (const { id, address } of addresses) {
+    const [fast, large] = [openLink(context, id, 'fast', address), openLink(context, id, 'large', address)];
+    links.set(id, { fast, large });
+  }
   const stopTicking = startTicking(context, inbound, links);
   const state: BusState = { context, links, inbound, returns, stopTicking, phase };
   let closed: Promise<void> | undefined;

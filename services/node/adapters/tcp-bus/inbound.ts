@@ -29,6 +29,7 @@ export interface Inbound {
 interface InboundState {
   readonly context: BusContext;
   readonly onMessage: BusHandlers['onMessage'];
+  readonly onPeer: (peer: NodeId) => void;
   readonly connections: Set<Connection>;
   /** The newest connection of each sender and lane. */
   readonly current: Map<string, Connection>;
@@ -40,11 +41,12 @@ interface InboundState {
 const REASSEMBLY_BYTES_MAX = MESSAGE_BYTES_MAX + 64 * 1024 * 1024;
 const TRANSFERS_MAX = 256;
 
-/** Resolves when the listener is open; rejects where the address cannot be had. */
+/** `onPeer`: a peer has just connected and proved who it is. Resolves when the listener is open; rejects where the address cannot be had. */
 export async function openInbound(
   context: BusContext,
   address: HostPort,
   onMessage: BusHandlers['onMessage'],
+  onPeer: (peer: NodeId) => void,
 ): Promise<Inbound> {
   const limits = {
     bytesMax: REASSEMBLY_BYTES_MAX,
@@ -52,7 +54,7 @@ export async function openInbound(
     ageMsMax: context.tuning.transferAgeMs,
   };
   const state: InboundState = {
-    ...{ context, onMessage, connections: new Set(), current: new Map() },
+    ...{ context, onMessage, onPeer, connections: new Set(), current: new Map() },
     reassembler: createReassembler(limits),
     accepted: 0,
   };
@@ -97,6 +99,7 @@ function accept(state: InboundState, socket: Socket): void {
     onOpen: (remote) => {
       key = `${remote.lane} ${remote.peer}`;
       replace(state, key, connection);
+      state.onPeer(remote.peer);
     },
     onEnvelope: (envelope) => deliver(state, source, envelope),
     onDrain: () => undefined,

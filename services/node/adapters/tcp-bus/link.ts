@@ -19,6 +19,8 @@ export interface Link {
   /** Takes the message, or gives it back as unroutable. */
   send(waiting: Waiting): void;
   state(): PeerState;
+  /** The peer was just heard of: dials now where it would have waited. */
+  wake(): void;
   tick(nowMs: number): void;
   excuse(nowMs: number): void;
   /** Sends what is queued, then closes; resolves when closed. What is sent from now on comes back. */
@@ -68,6 +70,7 @@ export function openLink(context: BusContext, peer: NodeId, lane: Lane, address:
   return {
     send: (message) => send(state, message),
     state: () => peerState(state),
+    wake: () => wake(state),
     tick: (nowMs) => connectionOf(state)?.tick(nowMs),
     excuse: (nowMs) => connectionOf(state)?.excuse(nowMs),
     finish: () => finish(state),
@@ -122,6 +125,12 @@ function dial(link: LinkState, queueing: boolean): void {
   });
   const deadline = setTimeout(() => connection.destroy('timeout'), context.tuning.connectMs);
   link.phase = { name: 'dialling', connection, queueing, deadline };
+}
+
+function wake(link: LinkState): void {
+  if (link.phase.name !== 'waiting') return;
+  stopTimers(link);
+  dial(link, false);
 }
 
 function opened(link: LinkState, connection: Connection): void {
