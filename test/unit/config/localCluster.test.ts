@@ -84,6 +84,12 @@ describe('the ports', () => {
     expect(portsOf(configOf({ port: '9000', busPort: '7000' }), 1)).toEqual({ http: 9001, bus: 7001 });
   });
 
+  it('are refused where those of HTTP and of the bus overlap', async () => {
+    const check = checkPorts(configOf({ nodes: '3', port: '9000', busPort: '9002' }));
+    await expect(check).rejects.toThrow(SupervisorError);
+    await expect(check).rejects.toThrow('overlap');
+  });
+
   it.each(['port', 'busPort'])(
     'are refused where --%s names one that is taken, by its number',
     async (name) => {
