@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError } from 'commander';
+import { expandPlan } from '../../test/simulation/expand.js';
 import { planFromJson, planToJson } from '../../test/simulation/plan.js';
 import { PLANTED_BUGS } from '../../test/simulation/planted/patches.js';
 import { parseSeed, seedAt } from '../../test/simulation/random.js';
@@ -110,7 +111,6 @@ async function printTimeline(
   result: SimulationResult,
   kept: ReturnType<typeof planFromJson> | undefined,
 ): Promise<void> {
-  const { expandPlan } = await import('../../test/simulation/expand.js');
   const plan = planToJson(kept ?? expandPlan(result.seed));
   const { lines } = await pool.run({ plan, keepsLines: true });
   process.stdout.write(lines.map((line) => `${line}\n`).join(''));

@@ -44,11 +44,11 @@ export function expandPlan(seed: Seed): Plan {
   };
 }
 
-export function indexes(count: number): number[] {
+function indexes(count: number): number[] {
   return Array.from({ length: count }, (_, i) => i);
 }
 
-export function ascending(a: number, b: number): number {
+function ascending(a: number, b: number): number {
   return a - b;
 }
 

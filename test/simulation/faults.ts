@@ -1,4 +1,4 @@
-import { copyDirectory } from './directory.js';
+import { copyDirectory, type Directory } from './directory.js';
 import type { FaultName } from './figures.js';
 import type { Machine } from './machine.js';
 import type { LinkName } from './network.js';
@@ -15,14 +15,17 @@ export interface Faults {
   readonly dead: Set<Machine>;
 }
 
+/** What is going on, and what will be. */
 interface Ends {
   readonly running: Set<() => void>;
   readonly dead: Set<Machine>;
+  readonly copies: Map<Machine, { readonly atMs: number; readonly copy: Directory }[]>;
   over: boolean;
 }
 
 export function createFaults(world: World): Faults {
-  const ends: Ends = { running: new Set(), dead: new Set(), over: false };
+  const ends: Ends = { running: new Set(), dead: new Set(), copies: new Map(), over: false };
+  keepCopies(world, ends);
   return {
     dead: ends.dead,
     begin: (fault) => {
@@ -104,18 +107,12 @@ function stopProcess(
     count(world, 'wipe');
     machine.wipe();
   }
-  if (fault.kind === 'oldDisk') putBack(world, machine, fault.agoMs);
+  if (fault.kind === 'oldDisk') putBack(world, ends, machine, fault.agoMs);
   restart();
 }
 
-/** Copies are kept only where a plan needs them: see {@link keepCopies}. */
-const copies = new WeakMap<
-  Machine,
-  { readonly atMs: number; readonly copy: ReturnType<typeof copyDirectory> }[]
->();
-
 /** Has the directories copied that a later `oldDisk` will put back. */
-export function keepCopies(world: World): void {
+function keepCopies(world: World, { copies }: Ends): void {
   for (const fault of world.plan.faults) {
     if (fault.kind !== 'oldDisk') continue;
     const atMs = Math.max(0, fault.at - fault.agoMs);
@@ -126,7 +123,7 @@ export function keepCopies(world: World): void {
   }
 }
 
-function putBack({ schedule }: World, machine: Machine, agoMs: number): void {
+function putBack({ schedule }: World, { copies }: Ends, machine: Machine, agoMs: number): void {
   const atMs = schedule.nowMs - agoMs;
   const found = copies.get(machine)?.find((kept) => Math.abs(kept.atMs - Math.max(0, atMs)) < 1);
   if (found) machine.replaceDirectory(found.copy);
@@ -176,7 +173,7 @@ function namesOf(links: readonly Link[]): LinkName[] {
   return links.map(([from, to]) => `n${String(from + 1)}>n${String(to + 1)}`);
 }
 
-export function describeFault(fault: Fault): string {
+function describeFault(fault: Fault): string {
   const node = 'node' in fault ? ` n${String(fault.node + 1)}` : '';
   const time = 'forMs' in fault ? ` for ${String(fault.forMs)} ms` : '';
   switch (fault.kind) {

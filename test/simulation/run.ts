@@ -1,4 +1,4 @@
-import type { PromiseName, Violation } from './checkers/scene.js';
+import type { Violation } from './checkers/scene.js';
 import { expandPlan } from './expand.js';
 import { guarded } from './guards.js';
 import type { Plan } from './plan.js';
@@ -20,10 +20,4 @@ export async function runSeed(seed: Seed, twice = false): Promise<SimulationResu
   const detail = `two runs differ: ${result.hash} and ${again.hash}`;
   const differs: Violation = { promise: 'determinism', atMs: 0, detail };
   return { ...result, violations: [differs, ...result.violations] };
-}
-
-/** Whether the plan breaks this promise. */
-export async function breaks(plan: Plan, promise: PromiseName): Promise<boolean> {
-  const { violations } = await runPlan(plan);
-  return violations.some((violation) => violation.promise === promise);
 }

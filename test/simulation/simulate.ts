@@ -1,6 +1,6 @@
 import { createClients } from './clients.js';
 import type { Violation } from './checkers/scene.js';
-import { createFaults, type Faults, keepCopies } from './faults.js';
+import { createFaults, type Faults } from './faults.js';
 import type { FaultName } from './figures.js';
 import { proveLiveness, readEverything } from './phases.js';
 import type { Plan } from './plan.js';
@@ -36,13 +36,13 @@ export async function simulate(plan: Plan, options: SimulationOptions = {}): Pro
   const counts = countAnswers(world);
   const faults = createFaults(world);
   for (const machine of world.machines) machine.start();
-  keepCopies(world);
   begin(counts.world, faults);
   const { schedule } = world;
   await schedule.run(plan.chaosMs);
-  healCore(world, faults);
+  const rejoin = healCore(world, faults);
   await schedule.run(schedule.nowMs + settleMs(plan));
   await proveLiveness(counts.world);
+  rejoin();
   healAll(world, faults);
   await schedule.run(schedule.nowMs + settleMs(plan));
   await readEverything(counts.world);
@@ -106,8 +106,11 @@ function settleMs({ requestTimeoutMs }: Plan): number {
   return requestTimeoutMs + 2500;
 }
 
-/** The network is calm, the core lives and its members reach each other; the rest is dead or cut off. */
-function healCore(world: World, faults: Faults): void {
+/**
+ * The network is calm, the core lives and its members reach each other; the rest is dead or cut off. Returns what takes
+ * the cut back.
+ */
+function healCore(world: World, faults: Faults): () => void {
   const { plan, machines, network, schedule } = world;
   world.trace.tell(
     schedule.nowMs,
@@ -121,19 +124,15 @@ function healCore(world: World, faults: Faults): void {
     if (!faults.dead.has(machine)) machine.start();
     else machine.crash('torn');
   }
-  if (plan.core.rest === 'dead') return;
+  if (plan.core.rest === 'dead') return () => undefined;
   const links = rest.flatMap(({ id }) =>
     plan.core.nodes.map(nameOf).flatMap((core) => [`${id}>${core}`, `${core}>${id}`]),
   );
-  coreCuts.set(world.network, network.cut(links, false));
+  return network.cut(links, false);
 }
-
-/** What takes back the cut around the core. */
-const coreCuts = new WeakMap<World['network'], () => void>();
 
 function healAll(world: World, faults: Faults): void {
   world.trace.tell(world.schedule.nowMs, () => '-- everything healed');
-  coreCuts.get(world.network)?.();
   faults.dead.clear();
   for (const machine of world.machines) machine.start();
 }

@@ -39,7 +39,10 @@ describe('a simulation', () => {
 });
 
 describe('the randomness of a seed', () => {
-  const draws = (name: string) => Array.from({ length: 20 }, stream('00000000000000aa', name).fraction);
+  const draws = (name: string) => {
+    const random = stream('00000000000000aa', name);
+    return Array.from({ length: 20 }, () => random.fraction());
+  };
 
   it('has streams that do not depend on each other', () => {
     expect(draws('disk')).toEqual(draws('disk'));
