@@ -5,7 +5,7 @@ import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError } from 'commander';
 import { expandPlan } from '../../test/simulation/expand.js';
-import { planFromJson, planToJson } from '../../test/simulation/plan.js';
+import { type Plan, planFromJson, planToJson } from '../../test/simulation/plan.js';
 import { PLANTED_BUGS } from '../../test/simulation/planted/patches.js';
 import { parseSeed, seedAt } from '../../test/simulation/random.js';
 import type { SimulationResult } from '../../test/simulation/simulate.js';
@@ -92,7 +92,7 @@ async function runMany(pool: Pool, flags: Flags): Promise<void> {
 }
 
 async function runOne(pool: Pool, flags: Flags): Promise<void> {
-  const kept = flags.plan === undefined ? undefined : planFromJson(readFileSync(flags.plan, 'utf8'));
+  const kept = flags.plan === undefined ? undefined : readPlan(flags.plan);
   const seed = seedAt(flags.seed ?? 0n, 0);
   const result = kept
     ? await pool.run({ plan: planToJson(kept), keepsLines: true })
@@ -106,11 +106,7 @@ async function runOne(pool: Pool, flags: Flags): Promise<void> {
   if (flags.shrink === true) presentShrunk(await shrinkFailure(pool, result, kept));
 }
 
-async function printTimeline(
-  pool: Pool,
-  result: SimulationResult,
-  kept: ReturnType<typeof planFromJson> | undefined,
-): Promise<void> {
+async function printTimeline(pool: Pool, result: SimulationResult, kept: Plan | undefined): Promise<void> {
   const plan = planToJson(kept ?? expandPlan(result.seed));
   const { lines } = await pool.run({ plan, keepsLines: true });
   process.stdout.write(lines.map((line) => `${line}\n`).join(''));
@@ -123,7 +119,10 @@ function summaryOf({ seed, hash, simulatedMs, requests, acknowledged, messages }
 
 async function searchPlanted(flags: Flags, name: string | true): Promise<void> {
   const bugs = PLANTED_BUGS.filter((bug) => name === true || bug.name === name);
-  if (bugs.length === 0) throw new Error(`no planted bug is called ${String(name)}`);
+  if (bugs.length === 0) {
+    const names = PLANTED_BUGS.map((bug) => bug.name).join(', ');
+    program.error(`error: no planted bug is called ${String(name)}; there are: ${names}`);
+  }
   const base = flags.baseSeed ?? randomSeed();
   print(flags, `base seed 0x${base.toString(16)}\n`);
   const search = {
@@ -144,6 +143,14 @@ async function searchPlanted(flags: Flags, name: string | true): Promise<void> {
       if (shrunk) presentShrunk(shrunk);
     }
     if (finding.foundAfter === undefined) process.exitCode = 1;
+  }
+}
+
+function readPlan(file: string): Plan {
+  try {
+    return planFromJson(readFileSync(file, 'utf8'));
+  } catch (error) {
+    return program.error(`error: ${file} cannot be read as a plan: ${String(error)}`);
   }
 }
 

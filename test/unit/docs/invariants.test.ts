@@ -37,7 +37,7 @@ describe('docs: promises and rules', () => {
   it('an entry without test and work, or with an unknown work, is a fault', () => {
     const bare = page.replace(/(### R14 [^]*?)(\n- .*)+/, '$1');
     expect(faultsOf(bare, readText)).toEqual(['R14: has neither a test nor a work']);
-    const unknown = page.replace('- Work: simulator', '- Work: some day');
+    const unknown = page.replace('- Work: ring changes', '- Work: some day');
     expect(faultsOf(unknown, readText)).toEqual([expect.stringMatching(/^I\d+: unknown work "some day"$/)]);
   });
 
