@@ -28,7 +28,7 @@ export async function startTcpProxy(target: string): Promise<TcpProxy> {
   let state: 'open' | 'reset' | 'silent' = 'open';
   const server = createServer({ allowHalfOpen: true }, (near) => {
     if (state === 'reset') {
-      near.resetAndDestroy();
+      resetSocket(near);
       return;
     }
     track(pairs, near, state === 'open' ? connectTo(target) : undefined);
@@ -81,7 +81,7 @@ function detach(near: Socket, far: Socket | undefined): void {
 
 function reattach({ near, far }: Pair): void {
   if (!far) {
-    near.resetAndDestroy();
+    resetSocket(near);
     return;
   }
   near.pipe(far);
@@ -90,9 +90,18 @@ function reattach({ near, far }: Pair): void {
 
 function destroyAll(pairs: ReadonlySet<Pair>): void {
   for (const { near, far } of pairs) {
-    near.resetAndDestroy();
-    far?.resetAndDestroy();
+    resetSocket(near);
+    if (far) resetSocket(far);
   }
+}
+
+/**
+ * Node cannot reset a socket that is still sending its end: the handle would never be closed, its file descriptor stays,
+ * and the process spins for ever when it exits.
+ */
+export function resetSocket(socket: Socket): void {
+  if (socket.writableEnded) socket.destroy();
+  else socket.resetAndDestroy();
 }
 
 function listen(server: Server): Promise<number> {

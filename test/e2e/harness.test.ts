@@ -1,11 +1,12 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { copyWithoutSync } from '../../scripts/chaos/unsyncedProgram.js';
 import { newCleanup } from '../../scripts/support/cleanup.js';
 import { builtProgram } from '../../scripts/support/nodes.js';
-import { startTcpProxy, type TcpProxy } from '../../scripts/support/tcpProxy.js';
+import { resetSocket, startTcpProxy, type TcpProxy } from '../../scripts/support/tcpProxy.js';
 import { useStage } from './support/stage.js';
 
 const stage = useStage();
@@ -39,6 +40,18 @@ function connectTo(proxy: TcpProxy): Client {
 
 async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
+/** Of this process, as the kernel counts them. */
+function openSockets(): number {
+  const links = readdirSync('/proc/self/fd').map((name) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${name}`);
+    } catch {
+      return '';
+    }
+  });
+  return links.filter((link) => link.startsWith('socket:')).length;
 }
 
 describe('a link that can be cut', () => {
@@ -75,6 +88,19 @@ describe('a link that can be cut', () => {
     await until(() => client.received() === 'ab');
     expect(await late.closed).toBe('ECONNRESET');
     expect(late.received()).toBe('');
+  });
+
+  it('a socket that is reset while its end is on its way is closed', async () => {
+    const before = openSockets();
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const socket = connect((server.address() as AddressInfo).port, '127.0.0.1');
+    const [accepted] = (await once(server, 'connection')) as [Socket];
+    socket.end('x');
+    resetSocket(socket);
+    accepted.destroy();
+    server.close();
+    await until(() => openSockets() <= before);
   });
 });
 
