@@ -6,7 +6,7 @@
 const NODE = '^services/node';
 const CORE = `${NODE}/core`;
 
-const VOCABULARY = [`${CORE}/(types|errors|assert)[.]ts$`, `${CORE}/protocol/bytes[.]ts$`];
+const VOCABULARY = [`${CORE}/(types|errors|assert)[.]ts$`, `${CORE}/protocol/(bytes|latin1)[.]ts$`];
 const ALGEBRA = [`${CORE}/(ring|versioning)/`];
 const PROTOCOL = `${CORE}/protocol/`;
 const RECORD_CODEC = `${CORE}/versioning/recordCodec[.]ts$`;
@@ -30,21 +30,21 @@ const PACKAGE_OWNERS = {
 const CORE_PARTS = [
   {
     name: 'core-vocabulary',
-    from: `${CORE}/(?:(?:types|errors|assert)[.]ts$|protocol/bytes[.]ts$)`,
+    from: `${CORE}/(?:(?:types|errors|assert)[.]ts$|protocol/(?:bytes|latin1)[.]ts$)`,
     may: VOCABULARY,
   },
   { name: 'core-ring', from: `${CORE}/ring/`, may: [...VOCABULARY, `${CORE}/ring/`] },
   { name: 'core-versioning', from: `${CORE}/versioning/`, may: [...VOCABULARY, `${CORE}/versioning/`] },
   {
     name: 'core-protocol',
-    from: `${CORE}/protocol/(?!bytes[.]ts$)`,
+    from: `${CORE}/protocol/(?!(?:bytes|latin1)[.]ts$)`,
     may: [...VOCABULARY, PROTOCOL, RECORD_CODEC],
   },
   {
     // They meet as messages in core/node.ts, so that the simulator can reorder what passes between them.
     name: 'core-machines-never-each-other',
     from: `${CORE}/(coordinator|replica|repair|membership)/`,
-    may: [...VOCABULARY, ...ALGEBRA, PROTOCOL, `${CORE}/$1/`],
+    may: [...VOCABULARY, ...ALGEBRA, PROTOCOL, `${CORE}/nodeOptions[.]ts$`, `${CORE}/$1/`],
   },
   { name: 'core-node', from: `${CORE}/node(Options)?([.]ts$|/)`, may: [`${CORE}/`] },
 ];

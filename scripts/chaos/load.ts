@@ -22,6 +22,8 @@ export interface Load {
   readonly logFile: string;
   /** Waits for `share` of the wanted acknowledged writes, and for enough in flight. */
   reach(share: number): Promise<void>;
+  /** The same for a number of acknowledged writes. */
+  reachWrites(acknowledged: number): Promise<void>;
 }
 
 /** The log lies under this name in the folder of the run. */
@@ -32,24 +34,29 @@ const FINAL_READS_TIMEOUT_MS = 60_000;
 export function startLoad(
   size: LoadSize,
   folder: string,
-  options: Pick<WorkloadOptions, 'urls' | 'startAt' | 'minNumReads' | 'minNumWrites'>,
+  options: Pick<WorkloadOptions, 'urls' | 'startAt' | 'minNumReads' | 'minNumWrites' | 'quorum'>,
 ): Load {
   const logFile = join(folder, LOG_NAME);
   const { clients, keys, timeoutMs } = size;
-  const quorum = { quorum: 'strict', readsAreStrict: true } as const;
-  const workload = startWorkload({ ...options, ...quorum, clients, keys, logFile, durationMs: timeoutMs });
+  const { quorum = 'strict' } = options;
+  const workload = startWorkload({
+    ...options,
+    ...{ quorum, readsAreStrict: quorum === 'strict' },
+    ...{ clients, keys, logFile, durationMs: timeoutMs },
+  });
   // A failure is reported where the load is awaited.
   workload.done.catch(() => undefined);
+  const reachWrites = async (wanted: number): Promise<void> => {
+    const enough = (): boolean => workload.acknowledged() >= wanted;
+    await waitUntil(`${String(wanted)} acknowledged writes`, enough, timeoutMs);
+    const busy = (): boolean => workload.inFlight() >= size.inFlight;
+    await waitUntil(`${String(size.inFlight)} requests in flight`, busy, 10_000);
+  };
   return {
     workload,
     logFile,
-    reach: async (share) => {
-      const wanted = Math.ceil(size.acknowledged * share);
-      const enough = (): boolean => workload.acknowledged() >= wanted;
-      await waitUntil(`${String(wanted)} acknowledged writes`, enough, timeoutMs);
-      const busy = (): boolean => workload.inFlight() >= size.inFlight;
-      await waitUntil(`${String(size.inFlight)} requests in flight`, busy, 10_000);
-    },
+    reach: (share) => reachWrites(Math.ceil(size.acknowledged * share)),
+    reachWrites,
   };
 }
 

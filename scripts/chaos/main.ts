@@ -1,42 +1,62 @@
 #!/usr/bin/env node
-import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { statSync } from 'node:fs';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { newCleanup, type Cleanup } from '../support/cleanup.js';
-import { reservePorts, type PortBlock } from '../support/ports.js';
-import { renderVerdict, table } from '../workload/report.js';
+import { renderVerdict } from '../workload/report.js';
 import { FULL_SIZE, type Verdict } from '../workload/verdict.js';
-import { runKill, type KillResult, type KillTarget } from './kill.js';
-import { LOG_NAME, type LoadSize } from './load.js';
+import { runHints } from './hints.js';
+import { runKill, type KillTarget } from './kill.js';
+import type { LoadSize } from './load.js';
 import { whyNoLoopDisk } from './loopDisk.js';
+import { runPause } from './pause.js';
 import { runPowerCut, type PowerCutTarget } from './powerCut.js';
+import { renderHints, renderScenario, resourceLines } from './report.js';
+import { runRestore } from './restore.js';
+import type { ScenarioResult } from './scenario.js';
+import { cleanUp, conclude, onStage } from './stage.js';
+import { runWipe, type Wiped } from './wipe.js';
 
 interface SizeFlags {
   readonly clients: number;
   readonly keys: number;
   readonly acknowledged: number;
+}
+
+interface TimedFlags extends SizeFlags {
   readonly seconds: number;
 }
 
-interface KillFlags extends SizeFlags {
+interface KillFlags extends TimedFlags {
   readonly target: KillTarget | 'each';
   readonly faults: number;
 }
 
-interface PowerCutFlags extends SizeFlags {
+interface WipeFlags extends TimedFlags {
+  readonly what: Wiped | 'each';
+}
+
+interface RestoreFlags extends TimedFlags {
+  readonly behind: number;
+}
+
+interface PauseFlags extends TimedFlags {
+  readonly nodes: number;
+  readonly quorum: 'strict' | 'sloppy';
+  readonly drainSeconds: number;
+  readonly warmUpSeconds: number;
+}
+
+interface HintsFlags {
+  readonly tree: string;
+  readonly minutes: number;
+}
+
+interface PowerCutFlags extends TimedFlags {
   readonly target: PowerCutTarget;
   readonly control?: boolean;
 }
 
-/** What each run has to itself. */
-interface Stage {
-  readonly folder: string;
-  readonly ports: PortBlock;
-  readonly cleanup: Cleanup;
-}
-
-let current: Cleanup | undefined;
+/** What a paused run may take besides the pause and the hints. */
+const PAUSE_LOAD_SECONDS = 300;
 
 const program = new Command('chaos')
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
@@ -48,7 +68,7 @@ const program = new Command('chaos')
     '\nExit code: 0 as wanted, 1 a promise is broken (or the run too small), 2 it could not run.',
   );
 
-sized(program.command('kill'))
+timed(program.command('kill'))
   .description('SIGKILL nodes, which the supervisor starts again, while the load goes on')
   .addOption(
     new Option('--target <node>', 'whom').choices(['replica', 'coordinator', 'all', 'each']).default('each'),
@@ -56,16 +76,50 @@ sized(program.command('kill'))
   .option('--faults <number>', 'how often in a run', parseCount, 2)
   .action(kill);
 
-sized(program.command('power-cut'))
+timed(program.command('power-cut'))
   .description('cut the power of the disk of one node or of all (needs root, ext4 in a loop image)')
   .addOption(new Option('--target <nodes>', 'whom').choices(['one', 'all']).default('all'))
   .option('--control', 'switch fsync off in a copy of the program: acknowledged writes must then be lost')
   .action(powerCut);
 
+timed(program.command('wipe'))
+  .description('remove the data of one node, which has to come back as another, while the load goes on')
+  .addOption(
+    new Option('--what <part>', 'its database, or its whole data directory')
+      .choices(['db', 'all', 'each'])
+      .default('each'),
+  )
+  .action(wipe);
+
+timed(program.command('restore'))
+  .description('put the data directory of one node back to an old copy, while the load goes on')
+  .option('--behind <number>', 'acknowledged writes that the copy lacks', parseCount, 10_000)
+  .action(restore);
+
+sized(program.command('pause'))
+  .description('SIGSTOP one node, and SIGCONT it later, while the load goes on')
+  .option('--seconds <number>', 'how long it stands still', parseCount, 5)
+  .option('--nodes <number>', 'nodes of the cluster, 3 to 5', parseCount, 3)
+  .addOption(new Option('--quorum <kind>', 'of all requests').choices(['strict', 'sloppy']).default('strict'))
+  .option('--drain-seconds <number>', 'longest time until all hints are delivered', parseCount, 60)
+  .option('--warm-up-seconds <number>', 'longest time until memory is steady', parseCount, 120)
+  .action(pause);
+
+program
+  .command('hints')
+  .description(
+    'import a folder through node2, SIGKILL node1 halfway, and look whether it gets what it missed',
+  )
+  .requiredOption('--tree <folder>', 'the folder to import, large enough to take some seconds')
+  .option('--minutes <number>', 'longest time of one import or verify', parseCount, 30)
+  .action(hints);
+
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => {
     process.stderr.write(`chaos: ${signal}, cleaning up\n`);
-    void (current?.run() ?? Promise.resolve()).catch(complain).finally(() => process.exit(130));
+    void cleanUp()
+      .catch(complain)
+      .finally(() => process.exit(130));
   });
 }
 
@@ -78,8 +132,11 @@ function sized(command: Command): Command {
   return command
     .option('--clients <number>', 'clients, each with one request at a time', parseCount, 160)
     .option('--keys <number>', 'how many keys to write', parseCount, 1000)
-    .option('--acknowledged <number>', 'go on until so many writes are acknowledged', parseCount, 12_000)
-    .option('--seconds <number>', 'longest time of the load of one run', parseCount, 300);
+    .option('--acknowledged <number>', 'go on until so many writes are acknowledged', parseCount, 12_000);
+}
+
+function timed(command: Command): Command {
+  return sized(command).option('--seconds <number>', 'longest time of the load of one run', parseCount, 300);
 }
 
 async function kill(flags: KillFlags): Promise<void> {
@@ -87,9 +144,15 @@ async function kill(flags: KillFlags): Promise<void> {
   for (const target of targets) {
     heading(`kill ${target}`);
     await onStage(`kill-${target}`, async (stage) => {
-      const result = await runKill({ ...stage, target, faults: flags.faults, size: sizeOf(flags), say });
+      const result = await runKill({
+        ...stage,
+        target,
+        faults: flags.faults,
+        size: sizeOf(flags, flags.seconds),
+        say,
+      });
       process.stdout.write(renderVerdict(result.verdict));
-      process.stdout.write(`${resourceLines(result).join('\n')}\n`);
+      process.stdout.write(`${resourceLines(result.resources).join('\n')}\n`);
       return conclude(result.verdict.ok, result.logFile);
     });
   }
@@ -101,7 +164,13 @@ async function powerCut(flags: PowerCutFlags): Promise<void> {
   const { target, control = false } = flags;
   heading(`power cut of ${target}${control ? ', control: fsync is off' : ''}`);
   await onStage(`power-cut-${target}`, async (stage) => {
-    const { verdicts, logFile } = await runPowerCut({ ...stage, target, control, size: sizeOf(flags), say });
+    const { verdicts, logFile } = await runPowerCut({
+      ...stage,
+      target,
+      control,
+      size: sizeOf(flags, flags.seconds),
+      say,
+    });
     for (const [name, verdict] of verdicts) {
       process.stdout.write(`\nread ${name}\n${renderVerdict(verdict)}`);
     }
@@ -115,36 +184,50 @@ async function powerCut(flags: PowerCutFlags): Promise<void> {
   });
 }
 
-/** Runs one scenario in a folder and on ports of its own; both are given back whatever happens. */
-async function onStage(name: string, scenario: (stage: Stage) => Promise<number>): Promise<void> {
-  const cleanup = newCleanup();
-  current = cleanup;
-  try {
-    const folder = mkdtempSync(join(tmpdir(), `rondo-chaos-${name}-`));
-    cleanup.defer('remove the folder', () => rmSync(folder, { recursive: true, force: true }));
-    const ports = await reservePorts();
-    cleanup.defer('release the ports', () => ports.release());
-    const exitCode = await scenario({ folder, ports, cleanup }).catch((error: unknown) => {
-      const logFile = join(folder, LOG_NAME);
-      if (existsSync(logFile)) keepLog(logFile);
-      throw error;
-    });
-    process.exitCode = Math.max(Number(process.exitCode ?? 0), exitCode);
-  } finally {
-    await cleanup.run();
+async function wipe(flags: WipeFlags): Promise<void> {
+  for (const what of flags.what === 'each' ? (['db', 'all'] as const) : [flags.what]) {
+    heading(`wipe ${what === 'db' ? 'the database' : 'the whole data directory'} of one node`);
+    await onStage(`wipe-${what}`, async (stage) =>
+      concludeScenario(await runWipe({ ...stage, what, size: sizeOf(flags, flags.seconds), say })),
+    );
   }
 }
 
-function conclude(ok: boolean, logFile: string): number {
-  if (!ok) keepLog(logFile);
-  return ok ? 0 : 1;
+async function restore(flags: RestoreFlags): Promise<void> {
+  const { behind, seconds } = flags;
+  heading(`restore one node from a copy that is ${String(behind)} writes old`);
+  await onStage('restore', async (stage) =>
+    concludeScenario(await runRestore({ ...stage, behind, size: sizeOf(flags, seconds), say })),
+  );
 }
 
-/** The log of a run that failed is kept as evidence. */
-function keepLog(logFile: string): void {
-  const kept = join(tmpdir(), `rondo-chaos-${String(process.pid)}-${String(Date.now())}.log`);
-  copyFileSync(logFile, kept);
-  process.stdout.write(`the log of the run is kept: ${kept}\n`);
+async function pause(flags: PauseFlags): Promise<void> {
+  const { seconds, nodes, quorum, drainSeconds, warmUpSeconds } = flags;
+  heading(`pause one of ${String(nodes)} nodes for ${String(seconds)} s, quorum ${quorum}`);
+  const size = sizeOf(flags, seconds + drainSeconds + warmUpSeconds + PAUSE_LOAD_SECONDS);
+  const warmUpMs = warmUpSeconds * 1000;
+  const lengths = { pauseMs: seconds * 1000, drainTimeoutMs: drainSeconds * 1000, warmUpMs };
+  await onStage('pause', async (stage) => {
+    const result = await runPause({ ...stage, ...lengths, nodes, quorum, size, say });
+    return concludeScenario(result, result.exceeded);
+  });
+}
+
+async function hints({ tree, minutes }: HintsFlags): Promise<void> {
+  if (!statSync(tree).isDirectory()) throw new Error(`${tree} is not a folder`);
+  heading(`import ${tree} while node1 dies`);
+  const timeouts = { callTimeoutMs: minutes * 60_000, drainTimeoutMs: minutes * 60_000 };
+  await onStage('hints', async (stage) => {
+    const result = await runHints({ ...stage, ...timeouts, tree, say });
+    process.stdout.write(renderHints(result));
+    return result.broken.length === 0 ? 0 : 1;
+  });
+}
+
+function concludeScenario(result: ScenarioResult, exceeded: readonly string[] = []): number {
+  const broken = [...result.broken, ...exceeded];
+  process.stdout.write(renderScenario(result, broken));
+  return conclude(result.verdict.ok && broken.length === 0, result.logFile);
 }
 
 function concludeControl(verdicts: readonly Verdict[]): number {
@@ -157,17 +240,8 @@ function concludeControl(verdicts: readonly Verdict[]): number {
   return lost > 0 ? 0 : 1;
 }
 
-function resourceLines({ resources }: KillResult): string[] {
-  const rows = [...resources].map(([node, [before, after]]): [string, string] => {
-    const memory = [before, after].map((one) => (one ? (one.memoryBytes / 2 ** 20).toFixed(0) : '?'));
-    const handles = [before, after].map((one) => String(one?.handles ?? '?'));
-    return [node, `memory ${memory.join(' → ')} MiB, handles ${handles.join(' → ')}`];
-  });
-  return table(rows);
-}
-
-function sizeOf(flags: SizeFlags): LoadSize {
-  const { clients, keys, acknowledged, seconds } = flags;
+function sizeOf(flags: SizeFlags, seconds: number): LoadSize {
+  const { clients, keys, acknowledged } = flags;
   return { clients, keys, acknowledged, inFlight: FULL_SIZE.inFlightAtFaultMin, timeoutMs: seconds * 1000 };
 }
 

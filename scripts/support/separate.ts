@@ -20,10 +20,19 @@ export interface SeparateNode {
   readonly id: string;
   readonly url: string;
   readonly outputFile: string;
-  /** Starts the process, in another data directory or from another program if wanted. */
-  start(from?: { readonly dataDir?: string; readonly program?: string }): void;
+  readonly dataDir: string;
+  /** Starts the process. */
+  start(how?: StartHow): void;
   process(): Started;
   stop(): Promise<Exit>;
+}
+
+export interface StartHow {
+  readonly dataDir?: string;
+  /** Where the built program lies. */
+  readonly program?: string;
+  /** False: a node that finds no data has lost it, and does not found the cluster again, as the supervisor has it. */
+  readonly founding?: boolean;
 }
 
 export interface SeparateOptions {
@@ -34,6 +43,8 @@ export interface SeparateOptions {
   readonly nodes?: number;
   readonly proxies?: boolean;
   readonly flags?: readonly string[];
+  /** For Node.js itself. */
+  readonly nodeFlags?: readonly string[];
   /** Gets what has to be ended: proxies and processes. */
   readonly cleanup: Cleanup;
 }
@@ -93,7 +104,7 @@ async function openLinks({ ports, cleanup }: SeparateOptions, count: number): Pr
 }
 
 function prepareNode(options: SeparateOptions, id: string, index: number, bootstrap: string): SeparateNode {
-  const { folder, ports, cleanup, flags = [], nodes = 3 } = options;
+  const { folder, ports, cleanup, flags = [], nodeFlags = [], nodes = 3 } = options;
   const outputFile = join(folder, `${id}.log`);
   const usualDir = options.dataDirs?.[index] ?? join(folder, id);
   let current: Started | undefined;
@@ -101,19 +112,21 @@ function prepareNode(options: SeparateOptions, id: string, index: number, bootst
     id,
     url: urlOf(ports, index),
     outputFile,
-    start: ({ dataDir = usualDir, program = builtProgram() } = {}) => {
+    dataDir: usualDir,
+    start: ({ dataDir = usualDir, program = builtProgram(), founding = true } = {}) => {
       // Only a node without data may take part in founding the cluster.
-      const founding = existsSync(join(dataDir, 'cluster.json')) ? [] : [`--expect-nodes=${String(nodes)}`];
+      const founds = founding && !existsSync(join(dataDir, 'cluster.json'));
       current = startProcess({
         outputFile,
         args: [
+          ...nodeFlags,
           join(program, 'services/node/main.js'),
           `--bootstrap=${bootstrap}`,
           `--node-id=${id}`,
           `--data-dir=${dataDir}`,
           `--http-port=${String(httpPort(ports, index))}`,
           `--bus-port=${String(busPort(ports, index))}`,
-          ...founding,
+          ...(founds ? [`--expect-nodes=${String(nodes)}`] : []),
           ...flags,
         ],
       });

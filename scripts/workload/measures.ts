@@ -79,7 +79,8 @@ function markMeasure({ line, firstSuccessMs }: OpenMark): MarkMeasure {
   return { name: line.name, atMs: line.at, inFlight: line.inFlight, firstSuccessMs };
 }
 
-function summarise(times: readonly number[]): Latency {
+/** `times` in milliseconds, in any order. */
+export function summarise(times: readonly number[]): Latency {
   const sorted = Float64Array.from(times).sort();
   const at = (share: number): number =>
     sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0;

@@ -43,7 +43,8 @@ function latencyText(latency: Latency): string {
   return `${String(count)} ok, p50 ${milliseconds(p50Ms)}, p99 ${milliseconds(p99Ms)}, max ${milliseconds(maxMs)}`;
 }
 
-function milliseconds(value: number | undefined): string {
+/** A time, or `never`. */
+export function milliseconds(value: number | undefined): string {
   return value === undefined ? 'never' : `${value.toFixed(1)} ms`;
 }
 

@@ -14,6 +14,7 @@ import type { SteppingNode } from './core/protocol/events.js';
 import type { NodeId } from './core/types.js';
 import { createHttpServer } from './http/server.js';
 import type { Bus } from './ports/bus.js';
+import { freshActor } from './ports/entropy.js';
 import type { Storage } from './ports/storage.js';
 import { createNodeService } from './runtime/nodeService.js';
 import { createRuntime } from './runtime/runtime.js';
@@ -24,7 +25,7 @@ import type { NodeService } from './runtime/service.js';
  * or by hand; SIGTERM and SIGINT stop it in order.
  */
 
-const LINKS_TIMEOUT_MS = 2000;
+const OTHERS_TIMEOUT_MS = 2000;
 
 interface Telemetry {
   readonly log: ClosableLog;
@@ -68,13 +69,11 @@ async function serve(
   const { log, metrics } = telemetry;
   const { document, versionSecret } = cluster;
   const digests = nodeDigests();
+  const { nodeId: self, requestTimeoutMs, nodeTimeoutMs } = config;
   const node = createNode({
     ...storage.identity,
-    self: config.nodeId,
-    document,
-    versionSecret,
-    digests,
-    requestTimeoutMs: config.requestTimeoutMs,
+    spareActor: freshActor(systemEntropy()),
+    ...{ self, document, versionSecret, digests, requestTimeoutMs, nodeTimeoutMs },
     limits: NODE_LIMITS,
   });
   const runtime = createRuntime({ node, storage, clock: systemClock(), metrics, onBug: die(log) });
@@ -83,8 +82,7 @@ async function serve(
   let stopping = false;
   const seal = { secret: versionSecret, digests };
   const service = createNodeService({
-    self: config.nodeId,
-    ...{ document, seal, node, runtime, storage, bus },
+    ...{ self, document, seal, node, runtime, storage, bus },
     stopping: () => stopping,
   });
   registerGauges(telemetry, { node, service, storage, bus });
@@ -102,7 +100,7 @@ async function serve(
     await log.close();
   };
   try {
-    await linksUp(bus);
+    await othersAnswer(node);
     await http.listen();
   } catch (error) {
     await release();
@@ -153,9 +151,9 @@ function readSecret(path: string): Uint8Array | undefined {
 }
 
 /** A cluster that starts together takes traffic only when its nodes hear each other; one that is away is not waited for. */
-async function linksUp(bus: Bus): Promise<void> {
-  const giveUpMs = performance.now() + LINKS_TIMEOUT_MS;
-  while (performance.now() < giveUpMs && [...bus.peers().values()].some((state) => state !== 'connected')) {
+async function othersAnswer(node: SteppingNode): Promise<void> {
+  const giveUpMs = performance.now() + OTHERS_TIMEOUT_MS;
+  while (performance.now() < giveUpMs && !node.view().vouched) {
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }
@@ -172,7 +170,13 @@ function registerGauges({ metrics }: Telemetry, { node, service, storage, bus }:
   metrics.gauge('rondo_live_bytes', () => node.sizes().liveBytes);
   metrics.gauge('rondo_settling_writes', () => node.sizes().settling);
   metrics.gauge('rondo_cells', () => node.sizes().cells);
-  metrics.gauge('rondo_complete', () => Number(node.complete()));
+  metrics.gauge('rondo_hints', () => node.sizes().hints);
+  metrics.gauge('rondo_read_repairs', () => node.sizes().repairs);
+  metrics.gauge(
+    'rondo_peers_alive',
+    () => [...node.view().liveness.values()].filter((state) => state === 'alive').length,
+  );
+  metrics.gauge('rondo_complete', () => Number(node.view().complete));
   metrics.gauge('rondo_epoch', () => service.status().document.epoch);
   metrics.gauge('rondo_storage_sequence', () => storage.stats().sequence);
   metrics.gauge('rondo_storage_pending_writes', () => storage.stats().pendingWrites);

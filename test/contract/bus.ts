@@ -10,6 +10,7 @@ import {
   eventually,
   patternOf,
   ping,
+  pong,
   SAMPLES,
   writeOf,
 } from './support/mailbox.js';
@@ -130,11 +131,10 @@ export function describeBus(name: string, create: () => Promise<BusHarness>): vo
 
       it('a message sent from inside a handler arrives', async () => {
         const { a, b } = await openPair();
-        b.mail.onMessage = (from, message) =>
-          b.bus.send(from, { type: 'pong', request: message.request }, 1000);
+        b.mail.onMessage = (from, message) => b.bus.send(from, pong(message.request), 1000);
         a.bus.send(B, ping(1), REMAINING_MS);
         await arrived(a, 1);
-        expect(messagesOf(a)).toEqual([{ type: 'pong', request: 1 }]);
+        expect(messagesOf(a)).toEqual([pong(1)]);
       });
 
       it('the remaining time arrives with it and has not grown; what has expired is dropped', async () => {
@@ -191,7 +191,7 @@ export function describeBus(name: string, create: () => Promise<BusHarness>): vo
       it('a message that cannot be encoded comes back, and its neighbours arrive', async () => {
         const { a, b } = await openPair();
         a.bus.send(B, ping(1), REMAINING_MS);
-        await expectReturned(a, B, { type: 'read', request: 2, key: 'k'.repeat(5000) as Key });
+        await expectReturned(a, B, { type: 'read', request: 2, key: 'k'.repeat(5000) as Key, strict: false });
         a.bus.send(B, ping(3), REMAINING_MS);
         await arrived(b, 2);
         expect(messagesOf(b)).toEqual([ping(1), ping(3)]);

@@ -5,6 +5,7 @@ import type { ReadResult } from '../../services/node/core/protocol/events.js';
 import type { Actor, Key, VersionedRecord } from '../../services/node/core/types.js';
 import type { Storage } from '../../services/node/ports/storage.js';
 import { bytesOf, keyOf, read, recordOf, scanned, turns, write, writeAll } from './support/records.js';
+import { describeKept } from './storageKept.js';
 
 /** One data directory that can be opened again and again. */
 export interface StorageHarness {
@@ -48,8 +49,9 @@ export function describeStorage(name: string, create: () => Promise<StorageHarne
       await harness.dispose();
     });
 
-    const reopen = async (): Promise<void> => {
+    const reopen = async (between?: () => Promise<void>): Promise<void> => {
       await storage.close();
+      await between?.();
       storage = await harness.open();
     };
 
@@ -180,7 +182,10 @@ export function describeStorage(name: string, create: () => Promise<StorageHarne
       it('is new in a new directory', () => {
         const { actor, ...rest } = storage.identity;
         expect(actor).toMatch(/^[0-9a-f]{16}$/);
-        expect(rest).toEqual({ counter: 0, sequence: 1, incarnation: 1, complete: true });
+        expect(rest).toEqual({
+          ...{ counter: 0, sequence: 1, incarnation: 1, complete: true },
+          ...{ hints: [], heights: new Map() },
+        });
       });
 
       it('goes on over reopens: same actor, highest counter, growing sequence and incarnation', async () => {
@@ -195,6 +200,8 @@ export function describeStorage(name: string, create: () => Promise<StorageHarne
           sequence: sequence + 1,
           incarnation: 2,
           complete: true,
+          hints: [],
+          heights: new Map(),
         });
         await reopen();
         expect(storage.identity).toMatchObject({ actor, counter: 7, sequence: sequence + 2, incarnation: 3 });
@@ -330,6 +337,8 @@ export function describeStorage(name: string, create: () => Promise<StorageHarne
       });
     });
 
+    describeKept({ storage: () => storage, reopen, damage: (key) => harness.damage(key) });
+
     describe('close', () => {
       it('finishes what was accepted', async () => {
         const keys = Array.from({ length: 200 }, (_, i) => keyOf(`k${i}`));
@@ -349,7 +358,8 @@ export function describeStorage(name: string, create: () => Promise<StorageHarne
         const answers: (ReadResult | Error | undefined)[] = [];
         const ask = (): void => {
           storage.read(keyOf('k'), (result) => answers.push(result));
-          storage.write({ key: keyOf('k'), record: recordOf(3), counter: 3 }, (error) => answers.push(error));
+          const change = { type: 'record', key: keyOf('k'), record: recordOf(3), counter: 3 } as const;
+          storage.write(change, (error) => answers.push(error));
         };
         ask();
         await accepted;

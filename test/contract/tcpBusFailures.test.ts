@@ -149,6 +149,7 @@ describe('tcp bus: failures', () => {
     const waiting = {
       fast: { messagesMax: 10, bytesMax: 1_000_000 },
       large: { messagesMax: 10, bytesMax: 150_000 },
+      bulk: { messagesMax: 3, bytesMax: 150_000 },
     };
     const a = await openNode(A, ports.b, { tuning: { ...IMPATIENT, connectMs: 60_000, waiting } });
     for (let i = 1; i <= 15; i++) a.bus.send(B, ping(i), 60_000);
@@ -239,6 +240,9 @@ describe('tcp bus: failures', () => {
     await eventually('they arrive', () => b.mail.received.length === 2);
     const messages = (node: TcpNode, direction: string) =>
       node.telemetry.total('rondo_bus_messages_total', { direction });
+    // Told once a heartbeat.
+    await eventually('they are counted', () => messages(b, 'received') + messages(a, 'expired') >= 3);
+    await Promise.all([a.bus.close(), b.bus.close()]);
     expect([messages(a, 'sent'), messages(a, 'expired'), messages(b, 'received')]).toEqual([2, 1, 2]);
     expect(a.telemetry.total('rondo_bus_unroutable_total')).toBe(1);
     expect(a.telemetry.total('rondo_bus_bytes_total', { direction: 'sent' })).toBeGreaterThan(200_000);

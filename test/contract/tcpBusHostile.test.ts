@@ -2,9 +2,9 @@ import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals
 import fc from 'fast-check';
 import { createReporter } from '../../services/node/adapters/tcp-bus/reporter.js';
 import type { Rejection } from '../../services/node/adapters/tcp-bus/reporter.js';
-import type { Content } from '../../services/node/adapters/tcp-bus/session.js';
 import { PREAMBLE_BYTES } from '../../services/node/adapters/tcp-bus/session.js';
 import { CHUNK_BYTES } from '../../services/node/core/protocol/chunks.js';
+import type { Content } from '../../services/node/core/protocol/envelope.js';
 import type { NodeId } from '../../services/node/core/types.js';
 import { A, B, C } from './bus.js';
 import { connected, eventually, ping } from './support/mailbox.js';
@@ -202,8 +202,8 @@ describe('tcp bus: hostile input', () => {
       await openB();
       const peer = await openRawPeer(asC());
       const frame = peer.seal(pings(1, 2, 3));
-      // The last bytes of each parcel: type and request number of the ping.
-      frame[frame.length - 2 - 7] = 0xee;
+      // The last bytes of each parcel: type, request number and number of heights of the ping.
+      frame[frame.length - 3 - 9] = 0xee;
       peer.write(frame);
       peer.write(peer.seal(pings(4)));
       await eventually('the others arrive', () => b.mail.received.length === 3);

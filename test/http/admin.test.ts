@@ -1,6 +1,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
+import type { Liveness } from '../../services/node/core/protocol/events.js';
 import type { ClusterDocument, Key, NodeId } from '../../services/node/core/types.js';
 import { call, codeOf, linesOf, putJson } from './support/contract.js';
 import { eventually, harnesses } from './support/harness.js';
@@ -75,7 +76,19 @@ describe('/check_connectivity and /cluster', () => {
 
   it('/cluster shows the document and how this node sees the cluster', async () => {
     const { url, stub } = await start();
-    stub.set({ peers: new Map([['n2' as NodeId, 'unreachable']]), live: { requests: 3, bytes: 44 } });
+    const [n2, n3] = ['n2' as NodeId, 'n3' as NodeId];
+    stub.set({
+      peers: new Map([[n2, 'unreachable']]),
+      liveness: new Map<NodeId, Liveness>([
+        [n2, 'dead'],
+        [n3, 'alive'],
+      ]),
+      hints: new Map([
+        [n3, 1],
+        [n2, 12],
+      ]),
+      live: { requests: 3, bytes: 44 },
+    });
     const { json } = await call(url, 'GET', '/cluster');
     expect(json).toEqual({
       node: 'n1',
@@ -85,10 +98,18 @@ describe('/check_connectivity and /cluster', () => {
       complete: true,
       ready: true,
       peers: { n2: 'unreachable' },
+      liveness: { n2: 'dead', n3: 'alive' },
+      hints: { total: 13, byTarget: { n2: 12, n3: 1 } },
       live: { requests: 3, bytes: 44 },
       storage: { sequence: 7, damaged: 0 },
       document: stub.status().document,
     });
+  });
+
+  it('/cluster says so where this node keeps no hints', async () => {
+    const { url } = await start();
+    const { json } = await call(url, 'GET', '/cluster');
+    expect(json).toMatchObject({ liveness: { n2: 'alive', n3: 'alive' }, hints: { total: 0, byTarget: {} } });
   });
 });
 

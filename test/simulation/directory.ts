@@ -1,28 +1,47 @@
-import type { Actor, Clock, Key, NodeId } from '../../services/node/core/types.js';
-import type { StorageIdentity } from '../../services/node/ports/storage.js';
+import type { Actor, Clock, Height, Hint, Key, NodeId } from '../../services/node/core/types.js';
+import type { StorageChange, StorageIdentity } from '../../services/node/ports/storage.js';
 import type { Random } from './random.js';
 
 /** What is on a disk: it outlives processes. Records are bytes, so that nothing is shared with anybody. */
 export interface Directory {
   readonly node: NodeId;
-  readonly actor: Actor;
-  readonly complete: boolean;
+  actor: Actor;
+  complete: boolean;
   readonly records: Map<Key, Uint8Array>;
-  /** Keys whose record was damaged: served never again, whatever is written to them (ports/storage.ts). */
+  /** Keys whose record was damaged: served never again, whatever is written to them, until they are dropped. */
   readonly quarantined: Set<Key>;
+  /** By target and key. */
+  readonly hints: Map<string, Hint>;
+  heights: ReadonlyMap<NodeId, Height>;
   counter: number;
   sequence: number;
   incarnation: number;
   /** Not on the disk but for the judge: what was ever durable here, whatever became of it. */
   readonly witnessed: Map<Key, Clock>;
-  /** When it was wiped, or put back to an old copy; from then on it counts as a lost disk. */
+  /** Not on the disk but for the judge: keys for which a hint was ever durable here. */
+  readonly hinted: Set<Key>;
+  /** Not on the disk but for the judge: the actors that it has renounced. */
+  readonly formerActors: Actor[];
+  /** Not on the disk but for the judge: the spare actors of the lives that were led on it. */
+  readonly spareActors: Actor[];
+  /** Not on the disk but for the judge: what it was, where it is an old copy and batches came after it. */
+  readonly oldCopyOf: OldCopy | undefined;
+  /** When it was wiped, replaced by an old copy, or renounced; from then on it counts as a lost disk. */
   lostAtMs: number | undefined;
+}
+
+interface OldCopy {
+  readonly actor: Actor;
+  readonly counter: number;
 }
 
 /** A directory made for an empty disk: a new actor (I4), and complete only where the cluster is being founded (R3). */
 export function makeDirectory(node: NodeId, founding: boolean, random: Random): Directory {
-  const digits = Array.from({ length: 16 }, () => random.below(16).toString(16));
-  return { ...emptyDirectory(node), actor: digits.join('') as Actor, complete: founding };
+  return { ...emptyDirectory(node), actor: makeActor(random), complete: founding };
+}
+
+export function makeActor(random: Random): Actor {
+  return Array.from({ length: 16 }, () => random.below(16).toString(16)).join('') as Actor;
 }
 
 /** What stands in the place of a wiped directory. */
@@ -34,8 +53,51 @@ export function remakeDirectory(lost: Directory, random: Random): Directory {
 export function openDirectory(directory: Directory, wallSeconds: number): StorageIdentity {
   directory.incarnation = Math.max(directory.incarnation + 1, wallSeconds);
   directory.sequence++;
-  const { actor, counter, sequence, incarnation, complete } = directory;
-  return { actor, counter, sequence, incarnation, complete };
+  const { actor, counter, sequence, incarnation, complete, heights } = directory;
+  const hints = [...directory.hints.values()].sort((a, b) => a.order - b.order);
+  return { actor, counter, sequence, incarnation, complete, hints, heights };
+}
+
+/** A change as it lies ready for the disk: of a record its bytes, so that nothing is shared. */
+export type DurableChange =
+  | { readonly type: 'record'; readonly key: Key; readonly bytes: Uint8Array; readonly counter: number }
+  | Exclude<StorageChange, { type: 'record' }>;
+
+/** The change is on the disk. */
+export function applyChange(directory: Directory, change: DurableChange): void {
+  switch (change.type) {
+    case 'record':
+      directory.records.set(change.key, change.bytes);
+      directory.counter = Math.max(directory.counter, change.counter);
+      return;
+    case 'drop':
+      directory.records.delete(change.key);
+      directory.quarantined.delete(change.key);
+      return;
+    case 'keepHint':
+      directory.hints.set(hintName(change.hint), change.hint);
+      return;
+    case 'forgetHint':
+      directory.hints.delete(hintName(change));
+      return;
+    case 'renounce':
+      renounce(directory, change.actor, change.counter);
+      return;
+    case 'keepHeights':
+      directory.heights = change.heights;
+  }
+}
+
+function renounce(directory: Directory, actor: Actor, counter: number): void {
+  const known = actor === directory.actor;
+  if (!known) directory.formerActors.push(directory.actor);
+  directory.counter = known ? Math.max(directory.counter, counter) : counter;
+  directory.actor = actor;
+  directory.complete = false;
+}
+
+export function hintName({ target, key }: Pick<Hint, 'target' | 'key'>): string {
+  return JSON.stringify([target, key]);
 }
 
 /** As a backup would keep it. */
@@ -44,8 +106,24 @@ export function copyDirectory(directory: Directory): Directory {
     ...directory,
     records: new Map(directory.records),
     quarantined: new Set(directory.quarantined),
+    hints: new Map(directory.hints),
     witnessed: new Map(directory.witnessed),
+    hinted: new Set(directory.hinted),
+    formerActors: [...directory.formerActors],
+    spareActors: [...directory.spareActors],
   };
+}
+
+/** The copy as it stands in the place of what it was copied from. */
+export function putBackDirectory(copy: Directory, lost: Directory): Directory {
+  const { actor, counter, sequence } = copy;
+  const isOld = lost.sequence > sequence;
+  return { ...copyDirectory(copy), oldCopyOf: isOld ? { actor, counter } : lost.oldCopyOf };
+}
+
+/** The actors under which lives on the directory may have minted. */
+export function actorsOf({ actor, formerActors, spareActors }: Directory): readonly Actor[] {
+  return [actor, ...formerActors, ...spareActors];
 }
 
 /** The record's checksum does not hold any more. */
@@ -56,6 +134,8 @@ export function damageRecord(directory: Directory, key: Key): boolean {
 }
 
 function emptyDirectory(node: NodeId): Omit<Directory, 'actor' | 'complete'> {
-  const maps = { records: new Map(), quarantined: new Set<Key>(), witnessed: new Map() };
-  return { node, ...maps, counter: 0, sequence: 0, incarnation: 0, lostAtMs: undefined };
+  const records = { records: new Map(), quarantined: new Set<Key>(), hints: new Map(), heights: new Map() };
+  const judged = { witnessed: new Map(), hinted: new Set<Key>(), formerActors: [], spareActors: [] };
+  const lost = { oldCopyOf: undefined, lostAtMs: undefined };
+  return { node, ...records, ...judged, ...lost, counter: 0, sequence: 0, incarnation: 0 };
 }

@@ -19,6 +19,7 @@ export function expandPlan(seed: Seed): Plan {
   const chaosMs = cluster.between(30, 55) * 1000;
   const requestTimeoutMs = cluster.pick([400, 1000, 2000, 3000]);
   const clients = expandClients(stream(seed, 'clients'), replicas);
+  const liveness = stream(seed, 'liveness');
   const size = { nodes, keys, chaosMs, clients: clients.length };
   const operations = expandOperations(stream(seed, 'workload'), size);
   return {
@@ -29,7 +30,8 @@ export function expandPlan(seed: Seed): Plan {
     partitions: cluster.pick([8, 16]),
     keys,
     requestTimeoutMs,
-    limits: expandLimits(cluster),
+    nodeTimeoutMs: liveness.pick([400, 1000, 2000, 2000]),
+    limits: { ...expandLimits(cluster), ...expandRepairLimits(liveness) },
     network: expandNetwork(stream(seed, 'network')),
     disk: expandDisk(stream(seed, 'disk')),
     clocks: expandClocks(stream(seed, 'clocks'), nodes),
@@ -53,7 +55,7 @@ function ascending(a: number, b: number): number {
 }
 
 /** Mostly production's, which no simulation comes near; now and then so small that they are met. */
-function expandLimits(random: Random): PlanLimits {
+function expandLimits(random: Random): Omit<PlanLimits, 'hintsMax' | 'repairsMax'> {
   if (random.chance(0.8)) {
     return { requestsMax: 4096, requestBytesMax: 2 ** 29, cellBytesMax: 2 ** 28, settlingMax: 50_000 };
   }
@@ -64,6 +66,11 @@ function expandLimits(random: Random): PlanLimits {
     cellBytesMax: bytesMax / 2,
     settlingMax: random.between(1, 4),
   };
+}
+
+function expandRepairLimits(random: Random): Pick<PlanLimits, 'hintsMax' | 'repairsMax'> {
+  if (random.chance(0.85)) return { hintsMax: 500_000, repairsMax: 256 };
+  return { hintsMax: random.between(0, 5), repairsMax: random.between(0, 2) };
 }
 
 function expandNetwork(random: Random): NetworkPlan {

@@ -20,6 +20,7 @@ type Maker = (random: Random, place: Place, size: Size) => Fault[];
 
 const SHARES: readonly (readonly [number, Maker])[] = [
   [10, makeCrash],
+  [5, makeAbsence],
   [2, makeRestart],
   [5, makePause],
   [6, makeCut],
@@ -37,7 +38,33 @@ export function expandFaults(random: Random, size: Size): Fault[] {
   const wanted = random.chance(0.05) ? 0 : random.between(2, 14);
   const faults: Fault[] = [];
   while (faults.length < wanted) faults.push(...random.pick(MAKERS)(random, placeOf(random, size), size));
-  return faults.sort((a, b) => a.at - b.at);
+  const old = random.chance(OLD_DISK_CHANCE) ? makeOldDisk(random, size) : undefined;
+  const kept = old ? [...faults.filter((fault) => !disturbs(fault, old)), old] : faults;
+  return kept.sort((a, b) => a.at - b.at);
+}
+
+type OldDisk = Extract<Fault, { kind: 'oldDisk' }>;
+
+const OLD_DISK_CHANCE = 0.25;
+/** Long enough for every node to be told of every other one several times. */
+const TOLD_MS = 3000;
+
+/**
+ * An old copy is sure to be noticed where everybody was told how far the directory had come, still knows it, and can tell
+ * it after the restart (R12): between the copy and that time nothing else goes wrong.
+ */
+function makeOldDisk(random: Random, size: Size): OldDisk | undefined {
+  const { at, node } = placeOf(random, size);
+  const forMs = random.pick([50, 300, 1000]);
+  const agoMs = random.pick([TOLD_MS, 2 * TOLD_MS, 4 * TOLD_MS]);
+  if (at <= agoMs || at + forMs + TOLD_MS > size.chaosMs) return undefined;
+  return { kind: 'oldDisk', at, node, forMs, agoMs };
+}
+
+function disturbs(fault: Fault, { at, forMs, agoMs }: OldDisk): boolean {
+  const untilMs = fault.at + ('forMs' in fault ? fault.forMs : 0);
+  if (fault.kind === 'clockJump' || fault.kind === 'damage') return false;
+  return untilMs + TOLD_MS > at - agoMs && fault.at < at + forMs + TOLD_MS;
 }
 
 /** Mostly right behind an operation and often where it goes, so that there is something to break. */
@@ -66,6 +93,18 @@ function makeCrash(random: Random, { at, node }: Place, { nodes }: Size): Fault[
   });
   // A power cut hits everybody at once.
   return all ? Array.from({ length: nodes }, (_, i) => one(i)) : [one(node)];
+}
+
+/** One or two nodes are away for so long that the others stop waiting for them. */
+function makeAbsence(random: Random, { at, node }: Place, { nodes }: Size): Fault[] {
+  const other = (node + random.between(1, nodes - 1)) % nodes;
+  const away = random.chance(0.5) ? [node] : [node, other];
+  const forMs = random.between(2500, 9000);
+  const batch = random.pick(['kept', 'torn'] as const);
+  return away.map((one): Fault => {
+    const time = { at: at + random.between(0, 200), node: one, forMs };
+    return random.chance(0.7) ? { kind: 'crash', ...time, batch, disk: 'same' } : { kind: 'pause', ...time };
+  });
 }
 
 function makeRestart(random: Random, { at, node }: Place): Fault[] {

@@ -1,3 +1,4 @@
+import type { Fact } from '../../services/node/core/protocol/events.js';
 import type { FaultKind } from './plan.js';
 
 /** What a fault is counted as: its kind, with the shape of a cut and what became of a disk. */
@@ -13,7 +14,9 @@ export type FaultName =
   | 'cloggedMessage'
   | 'loss'
   | 'duplicate'
-  | 'unroutable';
+  | 'unroutable'
+  /** What the core counts. */
+  | `fact:${Fact}`;
 
 /** What went on in a simulation, for people. */
 export interface Figures {

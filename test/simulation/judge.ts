@@ -2,7 +2,10 @@ import { EMPTY_CLOCK, mergeClocks } from '../../services/node/core/versioning/cl
 import { checkCompleteness, checkDurability, checkPunctuality } from './checkers/answers.js';
 import { createDotLedger } from './checkers/dots.js';
 import { createHistoryChecker } from './checkers/history.js';
+import { createDirectoryChecker } from './checkers/directories.js';
+import { createHintChecker } from './checkers/hints.js';
 import { createMintChecker } from './checkers/mints.js';
+import { createReadChecker } from './checkers/reads.js';
 import type { Scene, Violation } from './checkers/scene.js';
 import { createWireChecker } from './checkers/wire.js';
 import type { Machine, Witness } from './machine.js';
@@ -45,6 +48,9 @@ export function createJudge(scene: Scene, plan: Plan, violations: readonly Viola
   const history = createHistoryChecker(scene, dots);
   const intents = new Map<string, WriteIntent>();
   const mints = createMintChecker(scene, dots, intents);
+  const reads = createReadChecker(scene);
+  const hints = createHintChecker(scene, plan.limits.cellBytesMax);
+  const disks = createDirectoryChecker(scene);
   const open = new Set<number>();
   return {
     violations,
@@ -53,12 +59,20 @@ export function createJudge(scene: Scene, plan: Plan, violations: readonly Viola
         const step = { node: id, directory, event, effects, sizes };
         wire.stepped(step);
         mints.stepped(step);
+        for (const checker of [reads, hints, disks]) checker.stepped(step);
       },
       durable: (directory, key, record) => {
         const before = directory.witnessed.get(key) ?? EMPTY_CLOCK;
         directory.witnessed.set(key, mergeClocks(before, record.clock));
         dots.note(key, record, () => `on the disk of ${directory.node}`);
+        disks.durable(directory, key, record);
       },
+      changed: (directory, change) => {
+        if (change.type === 'renounce') directory.lostAtMs = scene.nowMs();
+        hints.changed(directory, change);
+      },
+      refused: hints.refused,
+      ended: hints.ended,
       broke: ({ id }, error) => {
         scene.report('crash', `${id} threw ${error instanceof Error ? String(error.stack) : String(error)}`);
       },
@@ -83,6 +97,8 @@ export function createJudge(scene: Scene, plan: Plan, violations: readonly Viola
     },
     atRest: (machine) => {
       checkRest(scene, machine);
+      hints.atRest(machine);
+      disks.atRest(machine);
     },
     conclude: () => {
       history.conclude();
@@ -93,7 +109,8 @@ export function createJudge(scene: Scene, plan: Plan, violations: readonly Viola
 
 function checkRest(scene: Scene, { id, life }: Machine): void {
   if (!life) return;
-  const sizes = life.node.sizes();
+  // What is left of hints is judged by itself: some can never be delivered.
+  const { hints: _hints, ...sizes } = life.node.sizes();
   if (Object.values(sizes).some((size) => size !== 0)) {
     scene.report('I11', `${id} still holds ${JSON.stringify(sizes)} when all its requests are over`);
   }

@@ -11,7 +11,16 @@ import type { Key, NodeId, VersionedRecord } from '../../services/node/core/type
 import type { Bus } from '../../services/node/ports/bus.js';
 import { createRuntime, type Runtime } from '../../services/node/runtime/runtime.js';
 import { type SimulatedClock, createClock, wallMs, type WallClock } from './clock.js';
-import { damageRecord, type Directory, makeDirectory, openDirectory, remakeDirectory } from './directory.js';
+import {
+  damageRecord,
+  type Directory,
+  type DurableChange,
+  makeActor,
+  makeDirectory,
+  openDirectory,
+  putBackDirectory,
+  remakeDirectory,
+} from './directory.js';
 import type { Figures } from './figures.js';
 import { createGate, type Gate } from './gate.js';
 import type { Network } from './network.js';
@@ -26,6 +35,11 @@ export interface Witness {
   stepped(machine: Machine, event: NodeEvent, effects: readonly Effect[], sizes: NodeSizes): void;
   /** A batch with this record has just become durable. */
   durable(directory: Directory, key: Key, record: VersionedRecord): void;
+  /** Anything else has become durable, or the node was told that it has not. */
+  changed(directory: Directory, change: DurableChange): void;
+  refused(directory: Directory, change: DurableChange): void;
+  /** A process has ended, in order or not. */
+  ended(directory: Directory): void;
   /** The core threw. */
   broke(machine: Machine, error: unknown): void;
 }
@@ -44,7 +58,7 @@ export interface MachineParts {
   /** What is the same for all nodes of the cluster. */
   readonly cluster: Pick<
     NodeOptions,
-    'document' | 'versionSecret' | 'digests' | 'requestTimeoutMs' | 'limits'
+    'document' | 'versionSecret' | 'digests' | 'requestTimeoutMs' | 'nodeTimeoutMs' | 'limits'
   >;
 }
 
@@ -54,8 +68,11 @@ export interface Life {
   readonly node: SteppingNode;
   readonly runtime: Runtime;
   readonly storage: SimulatedStorage;
+  readonly directory: Directory;
   readonly clock: SimulatedClock;
   readonly bus: Bus;
+  /** Nodes that have answered its probes. */
+  readonly heardFrom: Set<NodeId>;
   /** Requests of clients that wait for an answer; each is told when the process ends. */
   readonly callers: Set<() => void>;
 }
@@ -90,6 +107,8 @@ interface State extends MachineParts {
   readonly diskState: DiskState;
   readonly wall: WallClock;
   readonly random: Random;
+  /** Lives led so far. */
+  lives: number;
   life: Life | undefined;
   pausedUntilMs: number;
 }
@@ -102,6 +121,7 @@ export function createMachine(parts: MachineParts): Machine {
     diskState: { failing: false, failedReaches: false, slowMs: 0 },
     wall: { ...parts.clock },
     random,
+    lives: 0,
     life: undefined,
     pausedUntilMs: -1,
   };
@@ -143,8 +163,9 @@ export function createMachine(parts: MachineParts): Machine {
     },
     damage: (key) => damageRecord(machine.directory, key),
     replaceDirectory: (old) => {
-      machine.directory.lostAtMs = state.schedule.nowMs;
-      state.directories.push({ ...old, lostAtMs: state.schedule.nowMs });
+      const lost = machine.directory;
+      lost.lostAtMs = state.schedule.nowMs;
+      state.directories.push(putBackDirectory(old, lost));
     },
   };
   return machine;
@@ -161,10 +182,12 @@ function startLife(state: State, machine: Machine): Life {
   trace.event(schedule.nowMs, `start ${id}`);
   const storage = storageOf(state, machine, gate, wallSeconds);
   const clock = createClock(schedule, gate, state.wall, state.random.fraction() * TICK_MS);
-  const { actor, counter, incarnation, complete } = storage.identity;
-  const node = createNode({ self: id, actor, counter, incarnation, complete, ...state.cluster });
+  const spareActor = makeActor(stream(state.seed, `spare ${id} ${String(++state.lives)}`));
+  machine.directory.spareActors.push(spareActor);
+  const node = createNode({ self: id, ...storage.identity, spareActor, ...state.cluster });
+  const heardFrom = new Set<NodeId>();
   const runtime = createRuntime({
-    node: watched(state, machine, node),
+    node: watched(state, machine, node, heardFrom),
     storage,
     clock,
     metrics: { count: () => undefined, observe: () => undefined, gauge: () => undefined },
@@ -175,23 +198,28 @@ function startLife(state: State, machine: Machine): Life {
   });
   const bus = network.open(id, gate, runtime.busHandlers);
   runtime.start(bus);
-  return { gate, node, runtime, storage, clock, bus, callers: new Set() };
+  return { gate, node, runtime, storage, directory: machine.directory, clock, bus, heardFrom, callers: new Set() };
 }
 
 /** The node itself, every step of which is seen and becomes part of the trace. */
 function watched(
-  { witness, trace, schedule, id }: State,
+  { witness, trace, figures, schedule, id }: State,
   machine: Machine,
   node: SteppingNode,
+  heardFrom: Set<NodeId>,
 ): SteppingNode {
   return {
     sizes: () => node.sizes(),
-    complete: () => node.complete(),
+    view: () => node.view(),
     step: (event, now) => {
       const effects = node.step(event, now);
+      if (event.type === 'message' && event.message.type === 'pong') heardFrom.add(event.from);
       if (event.type === 'tick' && effects.length === 0) return effects;
       trace.event(schedule.nowMs, `${id} ${event.type}`);
-      for (const effect of effects) trace.event(schedule.nowMs, `${id} ${effect.type}`);
+      for (const effect of effects) {
+        trace.event(schedule.nowMs, `${id} ${effect.type}`);
+        if (effect.type === 'observe') figures.count(`fact:${effect.fact}`);
+      }
       witness.stepped(machine, event, effects, node.sizes());
       return effects;
     },
@@ -213,6 +241,12 @@ function storageOf(state: State, machine: Machine, gate: Gate, wallSeconds: numb
     onDurable: (key, record) => {
       state.witness.durable(directory, key, record);
     },
+    onChanged: (change) => {
+      state.witness.changed(directory, change);
+    },
+    onRefused: (change) => {
+      state.witness.refused(directory, change);
+    },
     onTorn: (batch) => {
       figures.count(batch === 'torn' ? 'tornBatch' : 'keptBatch');
     },
@@ -230,6 +264,7 @@ function endLife(state: State, batch: 'kept' | 'torn'): void {
   life.gate.close();
   life.storage.crash(batch);
   for (const lost of [...life.callers]) lost();
+  state.witness.ended(life.directory);
 }
 
 function stopLife(state: State, done: () => void): void {

@@ -14,6 +14,8 @@ export interface Plan {
   readonly partitions: number;
   readonly keys: number;
   readonly requestTimeoutMs: number;
+  /** Silent for so long, a node is dead; for a quarter of it, suspect. */
+  readonly nodeTimeoutMs: number;
   /** Bounds of each node (I14). */
   readonly limits: PlanLimits;
   readonly network: NetworkPlan;
@@ -33,6 +35,8 @@ export interface PlanLimits {
   readonly requestBytesMax: number;
   readonly cellBytesMax: number;
   readonly settlingMax: number;
+  readonly hintsMax: number;
+  readonly repairsMax: number;
 }
 
 export interface NetworkPlan {
@@ -154,9 +158,8 @@ export type Fault =
   | { readonly kind: 'damage'; readonly at: number; readonly node: number; readonly key: number }
   | { readonly kind: 'clockJump'; readonly at: number; readonly node: number; readonly byMs: number }
   /**
-   * A crash, and the directory as it was `agoMs` before it. Never in a generated plan: the core notices an old directory
-   * only when it is told of its own later dots (`counterLost`), and may mint before that. Recognising it at the start
-   * needs the peers' memory of storage sequences (R12), which comes with fallbacks, hints and read repair.
+   * A crash, and the directory as it was `agoMs` before it. What is promised (R12): it is noticed if anybody who answers
+   * has heard of a later state. Generated plans see to that (expandFaults.ts); others need not.
    */
   | {
       readonly kind: 'oldDisk';
@@ -172,10 +175,15 @@ export function planToJson(plan: Plan): string {
   return `${JSON.stringify(plan, undefined, 1)}\n`;
 }
 
+/** What plans that were kept before there were hints did not say. */
+const OLDER = { nodeTimeoutMs: 2000 } as const;
+const OLDER_LIMITS = { hintsMax: 500_000, repairsMax: 256 } as const;
+
 /** Reads a plan that was kept. Throws where it is none; its details are trusted, for they are written by this program. */
 export function planFromJson(text: string): Plan {
   const value = JSON.parse(text) as Partial<Plan> | null;
   const lists = [value?.operations, value?.faults, value?.clients, value?.clocks];
   if (value?.format !== 1 || !lists.every(Array.isArray)) throw new Error('this is not a plan of format 1');
-  return value as Plan;
+  const { limits, ...plan } = value as Plan;
+  return { ...OLDER, ...plan, limits: { ...OLDER_LIMITS, ...limits } };
 }

@@ -40,11 +40,11 @@ export async function simulate(plan: Plan, options: SimulationOptions = {}): Pro
   const { schedule } = world;
   await schedule.run(plan.chaosMs);
   const rejoin = healCore(world, faults);
-  await schedule.run(schedule.nowMs + settleMs(plan));
+  await schedule.run(schedule.nowMs + settleMs(plan) + recoverMs(plan));
   await proveLiveness(counts.world);
   rejoin();
   healAll(world, faults);
-  await schedule.run(schedule.nowMs + settleMs(plan));
+  await schedule.run(schedule.nowMs + drainMs(plan));
   await readEverything(counts.world);
   await schedule.run(schedule.nowMs + settleMs(plan));
   for (const machine of world.machines) world.judge.atRest(machine);
@@ -104,6 +104,16 @@ function begin(world: World, faults: Faults): void {
 /** Longer than any request that was under way, and than a disk needs to recover. */
 function settleMs({ requestTimeoutMs }: Plan): number {
   return requestTimeoutMs + 2500;
+}
+
+/** Longer than it takes until a node that was away again and again counts as alive. */
+function recoverMs({ nodeTimeoutMs }: Plan): number {
+  return 7 * nodeTimeoutMs;
+}
+
+/** Longer than the longest pause between deliveries of hints, beside. */
+function drainMs(plan: Plan): number {
+  return settleMs(plan) + recoverMs(plan) + 6000;
 }
 
 /**

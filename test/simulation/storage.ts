@@ -1,8 +1,8 @@
 import type { ReadResult } from '../../services/node/core/protocol/events.js';
 import type { Key, VersionedRecord } from '../../services/node/core/types.js';
 import { decodeRecord, encodeRecord } from '../../services/node/core/versioning/recordCodec.js';
-import type { Storage, StorageIdentity, StoredWrite } from '../../services/node/ports/storage.js';
-import type { Directory } from './directory.js';
+import type { Storage, StorageChange, StorageIdentity } from '../../services/node/ports/storage.js';
+import { applyChange, type Directory, type DurableChange } from './directory.js';
 import type { Gate } from './gate.js';
 import type { Schedule } from './schedule.js';
 
@@ -34,15 +34,17 @@ export interface StorageParts {
   readonly syncMs: () => number;
   readonly readMs: () => number;
   readonly onDurable: (key: Key, record: VersionedRecord) => void;
+  /** Anything else has become durable. */
+  readonly onChanged: (change: DurableChange) => void;
   /** A crash met a batch under way. */
   readonly onTorn: (batch: 'kept' | 'torn') => void;
   readonly onFailed: () => void;
+  /** The node is told that this change is not durable. */
+  readonly onRefused: (change: DurableChange) => void;
 }
 
 interface Pending {
-  readonly key: Key;
-  readonly bytes: Uint8Array;
-  readonly counter: number;
+  readonly change: DurableChange;
   readonly done: (error?: Error) => void;
 }
 
@@ -68,8 +70,8 @@ export function openStorage(parts: StorageParts): SimulatedStorage {
     read: (key, done) => {
       read(state, key, done);
     },
-    write: (write, done) => {
-      enqueue(state, write, done);
+    write: (change, done) => {
+      enqueue(state, change, done);
     },
     scan: () => scan(parts.directory),
     stats: () => ({
@@ -102,14 +104,22 @@ function lookUp({ records, quarantined }: Directory, key: Key): ReadResult {
   return record ? { status: 'found', record } : { status: 'missing' };
 }
 
-function enqueue(state: State, { key, record, counter }: StoredWrite, done: (error?: Error) => void): void {
+function enqueue(state: State, change: StorageChange, done: (error?: Error) => void): void {
   if (state.closed || !state.healthy) {
+    state.onRefused(durable(change));
     later(state, 0, () => done(new Error('the storage cannot write'))); // prettier-ignore
     return;
   }
-  // Bytes of its own: an encoder may hand out memory that it shares with the record's values.
-  state.waiting.push({ key, bytes: encodeRecord(record).slice(), counter, done });
+  state.waiting.push({ change: durable(change), done });
   beginSoon(state);
+}
+
+function durable(change: StorageChange): DurableChange {
+  if (change.type === 'keepHeights') return { ...change, heights: new Map(change.heights) };
+  if (change.type !== 'record') return change;
+  const { type, key, record, counter } = change;
+  // Bytes of its own: an encoder may hand out memory that it shares with the record's values.
+  return { type, key, bytes: encodeRecord(record).slice(), counter };
 }
 
 /** Everything that one turn of the event loop writes travels in one batch. */
@@ -144,18 +154,21 @@ function sync(state: State, batch: Pending[]): void {
 function apply(state: State, batch: readonly Pending[]): void {
   const { directory } = state;
   directory.sequence++;
-  for (const { key, bytes, counter } of batch) {
-    directory.records.set(key, bytes);
-    directory.counter = Math.max(directory.counter, counter);
+  for (const { change } of batch) applyChange(directory, change);
+  for (const { change } of batch) {
+    if (change.type === 'record') state.onDurable(change.key, decodeRecord(change.bytes));
+    else state.onChanged(change);
   }
-  for (const { key, bytes } of batch) state.onDurable(key, decodeRecord(bytes));
 }
 
 function failAll(state: State, batch: readonly Pending[]): void {
   state.healthy = false;
   state.onFailed();
   const all = [...batch, ...state.waiting.splice(0)];
-  for (const { done } of all) done(new Error('the batch failed'));
+  for (const { change, done } of all) {
+    state.onRefused(change);
+    done(new Error('the batch failed'));
+  }
   later(state, RECOVERY_MS, () => {
     recover(state);
   });

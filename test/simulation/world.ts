@@ -74,9 +74,9 @@ function foundCluster(plan: Plan, ids: readonly NodeId[]) {
     nodes: ids.map((id) => ({ id, busAddress: '', httpAddress: '', weight: 1, zone: '' })),
   });
   const ring = createRing(document);
-  const { requestTimeoutMs, limits } = plan;
+  const { requestTimeoutMs, nodeTimeoutMs, limits } = plan;
   return {
-    cluster: { document, versionSecret: SECRET, digests, requestTimeoutMs, limits },
+    cluster: { document, versionSecret: SECRET, digests, requestTimeoutMs, nodeTimeoutMs, limits },
     placeOf: (key: Key) => ring.replicaSet(ring.partitionOf(positionOf(digests.md5(key)))).primaries,
     clockOf: (key: Key, version: string) => decodeVersion({ secret: SECRET, digests }, key, version),
   };

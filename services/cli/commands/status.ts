@@ -11,7 +11,8 @@ type NodeReport =
   | { readonly id: string; readonly address: string; readonly unreachable: string };
 
 const HELP = `
-Asks every node of the cluster document. "peers" counts the other nodes that this one is connected to.
+Asks every node of the cluster document. "peers" counts the other nodes that this one is connected to, "alive" those
+that it takes for alive; "hints" are writes that it keeps for nodes it could not reach, until they are delivered.
 Exits with 0 only where every node is ready.`;
 
 export function statusCommand(maker: CommandMaker): Command {
@@ -46,7 +47,7 @@ function statusJson(ready: boolean, clusterId: string, reports: readonly NodeRep
   const nodes = reports.map((report) => {
     const { id: node, address } = report;
     if (!('view' in report)) return { node, address, state: 'unreachable', reason: report.unreachable };
-    const { complete, actor, incarnation, document, peers, storage, live } = report.view;
+    const { complete, actor, incarnation, document, peers, liveness, hints, storage, live } = report.view;
     return {
       node,
       address,
@@ -58,9 +59,23 @@ function statusJson(ready: boolean, clusterId: string, reports: readonly NodeRep
       live,
       storage,
       peers,
+      liveness,
+      hints,
     };
   });
-  return JSON.stringify({ success: ready, clusterId, nodes });
+  return JSON.stringify({ success: ready, clusterId, hints: hintsOf(reports), nodes });
+}
+
+/** What the nodes that answered keep together, by target in order of ids. */
+function hintsOf(reports: readonly NodeReport[]): ClusterView['hints'] {
+  const kept = reports.flatMap((report) =>
+    'view' in report ? Object.entries(report.view.hints.byTarget) : [],
+  );
+  const byTarget: Record<string, number> = {};
+  for (const [target, hints] of kept.sort(([a], [b]) => (a < b ? -1 : 1))) {
+    byTarget[target] = (byTarget[target] ?? 0) + hints;
+  }
+  return { total: kept.reduce((sum, [, hints]) => sum + hints, 0), byTarget };
 }
 
 const HEADINGS = [
@@ -74,8 +89,12 @@ const HEADINGS = [
   'sequence',
   'damaged',
   'peers',
+  'alive',
+  'hints',
 ];
-const ALIGN = ['left', 'left', 'left', 'left', 'right', 'left', 'right', 'right', 'right', 'right'] as const;
+const ALIGN = HEADINGS.map((heading) =>
+  ['node', 'address', 'state', 'complete', 'actor'].includes(heading) ? 'left' : 'right',
+);
 
 /** The table of all nodes, and under it what a table cannot hold. */
 function statusLines(document: ClusterView['document'], reports: readonly NodeReport[]): string[] {
@@ -98,9 +117,7 @@ function stateOf(report: NodeReport): 'ready' | 'not ready' | 'unreachable' {
 function row(report: NodeReport): string[] {
   const start = [clip(printable(report.id), 20), clip(printable(report.address), 24), stateOf(report)];
   if (!('view' in report)) return [...start, ...HEADINGS.slice(3).map(() => '-')];
-  const { complete, document, actor, live, storage, peers } = report.view;
-  const states = Object.values(peers);
-  const connected = states.filter((state) => state === 'connected').length;
+  const { complete, document, actor, live, storage, peers, liveness, hints } = report.view;
   return [
     ...start,
     complete ? 'yes' : 'no',
@@ -109,19 +126,43 @@ function row(report: NodeReport): string[] {
     count(live.requests),
     count(storage.sequence),
     count(storage.damaged),
-    `${connected}/${states.length}`,
+    shareOf(peers, 'connected'),
+    shareOf(liveness, 'alive'),
+    count(hints.total),
   ];
+}
+
+/** How many of the others are seen as `wanted`. */
+function shareOf(seen: Readonly<Record<string, string>>, wanted: string): string {
+  const states = Object.values(seen);
+  return `${states.filter((state) => state === wanted).length}/${states.length}`;
 }
 
 function remarksOn(report: NodeReport): string[] {
   const id = printable(report.id);
   if (!('view' in report)) return [`${id}: ${printable(report.unreachable)}.`];
-  const away = Object.entries(report.view.peers).filter(([, state]) => state !== 'connected');
-  const damaged = report.view.storage.damaged;
+  const { damaged } = report.view.storage;
+  const { byTarget } = report.view.hints;
   return [
-    ...away.map(([peer, state]) => `${id} sees ${printable(peer)} as ${printable(state)}.`),
+    ...sightings(report.view).map((seen) => `${id} ${seen}.`),
+    ...Object.entries(byTarget).map(
+      ([target, hints]) => `${id} keeps ${counted(hints, 'hint')} for ${printable(target)}.`,
+    ),
     ...(damaged > 0
       ? [`${id} has quarantined ${counted(damaged, 'damaged record')}; its log says which.`]
       : []),
   ];
+}
+
+/** One remark on each node that is not as it should be, by the bus or by what the node takes it for. */
+function sightings({ peers, liveness }: ClusterView): string[] {
+  const others = [...new Set([...Object.keys(peers), ...Object.keys(liveness)])];
+  return others.flatMap((other) => {
+    const [state, taken] = [peers[other] ?? 'connected', liveness[other] ?? 'alive'];
+    const sees = state === 'connected' ? [] : [`sees ${printable(other)} as ${printable(state)}`];
+    const whom = sees.length > 0 ? 'it' : printable(other);
+    const takes = taken === 'alive' ? [] : [`takes ${whom} for ${printable(taken)}`];
+    const said = [...sees, ...takes].join(' and ');
+    return said === '' ? [] : [said];
+  });
 }

@@ -25,6 +25,8 @@ const clusterSchema = z.object({
   ready: z.boolean(),
   document: documentSchema,
   peers: z.record(z.string(), z.string()),
+  liveness: z.record(z.string(), z.string()),
+  hints: z.object({ total: whole, byTarget: z.record(z.string(), whole) }),
   storage: z.object({ sequence: whole, damaged: whole }),
   live: z.object({ requests: whole, bytes: whole }),
 });

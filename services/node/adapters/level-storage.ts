@@ -1,8 +1,9 @@
 import type { ReadResult } from '../core/protocol/events.js';
 import type { Digests, Key, VersionedRecord } from '../core/types.js';
 import type { Entropy } from '../ports/entropy.js';
-import type { Storage, StorageIdentity, StoredWrite } from '../ports/storage.js';
+import type { Storage, StorageChange, StorageIdentity } from '../ports/storage.js';
 import type { Log, Metrics } from '../ports/telemetry.js';
+import { pendingChange, type PendingChange } from './level-storage/changes.js';
 import { createCommitQueue } from './level-storage/commitQueue.js';
 import {
   openDatabase,
@@ -11,13 +12,14 @@ import {
   type OpenDatabase,
 } from './level-storage/database.js';
 import { prepareDirectory, syncDirectory } from './level-storage/directory.js';
-import { createEngine, type Engine, type RecordWrite } from './level-storage/engine.js';
+import { createEngine, type Engine } from './level-storage/engine.js';
 import { asError, openFailure } from './level-storage/errors.js';
 import { assumeIdentity } from './level-storage/identity.js';
 import { createKeyLayout, keyOf, rangeOf, type KeyLayout } from './level-storage/keys.js';
+import { loadKept, type Kept } from './level-storage/kept.js';
 import { checked, loadQuarantine, lookUp, type Quarantine } from './level-storage/quarantine.js';
 import { createRecovery } from './level-storage/recovery.js';
-import { sealRecord, type Metadata } from './level-storage/values.js';
+import type { Metadata } from './level-storage/values.js';
 
 export interface LevelStorageOptions {
   /** The database's own directory; made where it is missing. */
@@ -44,8 +46,6 @@ const PENDING_BYTES_MAX = 128 * 1024 * 1024;
 /** Keeps one batch, and so the wait for it, short under a flood of large values. */
 const BATCH_BYTES_MAX = 16 * 1024 * 1024;
 const RETRY_MS = 1000;
-/** Rough cost of a pending write beside its bytes. */
-const WRITE_OVERHEAD_BYTES = 512;
 
 /**
  * Opens the records of one node in a LevelDB directory (ports/storage.ts). Rejects with a StorageError of one line that
@@ -58,14 +58,16 @@ export async function openLevelStorage(options: LevelStorageOptions): Promise<St
   let database: Database | undefined;
   try {
     database = await open(directory, found === 'fresh');
-    const metadata = await assumeIdentity(database, options);
+    const kept = await loadKept(database);
+    const metadata = await assumeIdentity(database, options, kept.spoiled);
+    reportSpoiled(kept, options);
     const layout = createKeyLayout(options.partitions, options.digests);
     const quarantine = await loadQuarantine(database, layout, metadata.damaged);
     // LevelDB syncs its files, not the renaming of CURRENT.
     await syncDirectory(directory);
     const reopen = (): Promise<Database> => open(directory, false);
     const engine = createEngine({ ...options, database, metadata, quarantine, reopen });
-    return storageOn({ ...options, engine, layout, quarantine });
+    return storageOn({ ...options, kept, engine, layout, quarantine });
   } catch (error) {
     await database?.close();
     throw openFailure(directory, error);
@@ -73,6 +75,7 @@ export async function openLevelStorage(options: LevelStorageOptions): Promise<St
 }
 
 interface Parts extends LevelStorageOptions {
+  readonly kept: Kept;
   readonly engine: Engine;
   readonly layout: KeyLayout;
   readonly quarantine: Quarantine;
@@ -87,11 +90,11 @@ function storageOn(parts: Parts): Storage {
     onSuccess: () => log.log('info', 'the disk takes writes again'),
     onFailure: (error) => log.log('warn', 'the disk still refuses', { error: asError(error).message }),
   });
-  const queue = createCommitQueue<RecordWrite>({
+  const queue = createCommitQueue<PendingChange>({
     pendingBytesMax: parts.pendingBytesMax ?? PENDING_BYTES_MAX,
     batchBytesMax: BATCH_BYTES_MAX,
-    commit: async (writes) => {
-      await engine.commit(writes).finally(() => engine.healthy || recovery.start());
+    commit: async (changes) => {
+      await engine.commit(changes).finally(() => engine.healthy || recovery.start());
       if (quarantine.waiting) queue.request();
     },
   });
@@ -112,15 +115,15 @@ function storageOn(parts: Parts): Storage {
   metrics.gauge('rondo_storage_sequence', () => engine.metadata.sequence);
   metrics.gauge('rondo_storage_pending_writes', () => queue.pending());
   return {
-    identity: identityOf(engine.metadata),
+    identity: identityOf(engine.metadata, parts.kept),
     read: (key, done) => done(readFrom(readable(), key, parts, onDamage)),
-    write(write, done) {
+    write(change, done) {
       const refusal = closing
         ? 'the storage is closed'
         : engine.healthy
           ? undefined
           : 'the storage cannot write';
-      const error = refusal === undefined ? accept(queue, parts.layout, write, done) : new Error(refusal);
+      const error = refusal === undefined ? accept(queue, parts.layout, change, done) : new Error(refusal);
       if (error) setImmediate(done, error);
     },
     scan: () => scanFrom(readable(), quarantine, onDamage),
@@ -134,23 +137,29 @@ function storageOn(parts: Parts): Storage {
   };
 }
 
-function identityOf(metadata: Metadata): StorageIdentity {
+function identityOf(metadata: Metadata, { hints, heights }: Kept): StorageIdentity {
   const { actor, counter, sequence, incarnation, complete } = metadata;
-  return Object.freeze({ actor, counter, sequence, incarnation, complete });
+  return Object.freeze({ actor, counter, sequence, incarnation, complete, hints, heights });
 }
 
-/** Hands a write to the queue; an error where it is not accepted. */
+function reportSpoiled({ spoiled }: Kept, { log, metrics }: LevelStorageOptions): void {
+  for (const key of spoiled) {
+    metrics.count('rondo_storage_damaged_total');
+    log.log('error', 'a stored hint, or what was heard of other nodes, is damaged and given up', {
+      key: Buffer.from(key).toString('base64'),
+    });
+  }
+}
+
+/** Hands a change to the queue; an error where it is not accepted. */
 function accept(
-  queue: { add(write: RecordWrite): boolean },
+  queue: { add(change: PendingChange): boolean },
   layout: KeyLayout,
-  { key, record, counter }: StoredWrite,
+  change: StorageChange,
   done: (error?: Error) => void,
 ): Error | undefined {
   try {
-    const objectKey = layout.objectKey(key);
-    const value = sealRecord(objectKey, record);
-    const sizeBytes = objectKey.length + value.length + WRITE_OVERHEAD_BYTES;
-    if (queue.add({ key, objectKey, value, counter, sizeBytes, done })) return undefined;
+    if (queue.add(pendingChange(layout, change, done))) return undefined;
     return new Error('more bytes wait for the disk than are allowed');
   } catch (error) {
     return asError(error);

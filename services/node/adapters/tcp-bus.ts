@@ -1,7 +1,6 @@
 import { performance } from 'node:perf_hooks';
 import { messageBytes, MESSAGE_BYTES_MAX } from '../core/protocol/codec.js';
 import type { Lane } from '../core/protocol/envelope.js';
-import { BATCH_BYTES_MAX } from '../core/protocol/envelope.js';
 import type { Message } from '../core/protocol/messages.js';
 import type { NodeId } from '../core/types.js';
 import type { Bus, BusHandlers, PeerState } from '../ports/bus.js';
@@ -13,6 +12,7 @@ import type { Inbound } from './tcp-bus/inbound.js';
 import { openInbound } from './tcp-bus/inbound.js';
 import type { Link } from './tcp-bus/link.js';
 import { openLink } from './tcp-bus/link.js';
+import { isLarge } from './tcp-bus/outgoing.js';
 import { createReporter } from './tcp-bus/reporter.js';
 
 /**
@@ -37,7 +37,8 @@ export interface TcpBusOptions {
   readonly tuning?: Partial<TcpBusTuning>;
 }
 
-type Links = ReadonlyMap<NodeId, Readonly<Record<Lane, Link>>>;
+type PeerLinks = Readonly<Record<Lane, Link>>;
+type Links = ReadonlyMap<NodeId, PeerLinks>;
 
 interface BusState {
   readonly context: BusContext;
@@ -58,26 +59,24 @@ export async function openTcpBus(options: TcpBusOptions, handlers: BusHandlers):
   const returns = createReturns(handlers);
   const context = createContext(options, new Set(addresses.map(({ id }) => id)), returns);
   const phase = { closing: false };
-  const links = new Map<NodeId, Readonly<Record<Lane, Link>>>();
+  const links = new Map<NodeId, PeerLinks>();
   const onMessage: BusHandlers['onMessage'] = (from, message, remainingMs) => {
     if (!phase.closing) handlers.onMessage(from, message, remainingMs);
   };
   // A peer that has come back is answered over this node's own link to it: no pause must stand in the way.
   const onPeer = (peer: NodeId): void => {
-    const link = links.get(peer);
-    link?.fast.wake();
-    link?.large.wake();
+    linksTo(links.get(peer)).forEach((link) => link.wake());
   };
   const inbound = await openInbound(context, { host, port }, onMessage, onPeer);
   for (const { id, address } of addresses) {
-    const [fast, large] = [openLink(context, id, 'fast', address), openLink(context, id, 'large', address)];
-    links.set(id, { fast, large });
+    const open = (lane: Lane) => openLink(context, id, lane, address);
+    links.set(id, { fast: open('fast'), large: open('large'), bulk: open('bulk') });
   }
   const stopTicking = startTicking(context, inbound, links);
   const state: BusState = { context, links, inbound, returns, stopTicking, phase };
   let closed: Promise<void> | undefined;
   return {
-    send: (to, message, remainingMs) => send(state, to, message, remainingMs),
+    send: (to, message, remainingMs, bulk = false) => send(state, to, message, remainingMs, bulk),
     peers: () => peerStates(links),
     close: () => (closed ??= close(state)),
   };
@@ -104,7 +103,7 @@ function createContext(options: TcpBusOptions, peers: ReadonlySet<NodeId>, retur
   };
 }
 
-function send(state: BusState, to: NodeId, message: Message, remainingMs: number): void {
+function send(state: BusState, to: NodeId, message: Message, remainingMs: number, bulk: boolean): void {
   const { context, links, phase } = state;
   const link = phase.closing ? undefined : links.get(to);
   const sizeBytes = link && sizeOf(context, message);
@@ -112,8 +111,10 @@ function send(state: BusState, to: NodeId, message: Message, remainingMs: number
     context.giveBack(to, message);
     return;
   }
-  const lane: Lane = sizeBytes <= BATCH_BYTES_MAX ? 'fast' : 'large';
-  link[lane].send({ message, sizeBytes, deadlineMs: context.nowMs() + remainingMs });
+  const waiting = { message, sizeBytes, deadlineMs: context.nowMs() + remainingMs };
+  if (bulk) link.bulk.send(waiting);
+  else if (isLarge(waiting)) link.large.send(waiting);
+  else link.fast.send(waiting);
 }
 
 /** Upper bound of the encoded size, or undefined where the message cannot travel: a fault of the caller, not its crash. */
@@ -132,10 +133,21 @@ function sizeOf(context: BusContext, message: Message): number | undefined {
 }
 
 function peerStates(links: Links): ReadonlyMap<NodeId, PeerState> {
-  return new Map([...links].map(([id, { fast, large }]) => [id, worse(fast.state(), large.state())]));
+  return new Map(
+    [...links].map(([id, to]) => [
+      id,
+      linksTo(to)
+        .map((link) => link.state())
+        .reduce(worse),
+    ]),
+  );
 }
 
-/** A peer counts as connected once messages of every size reach it. */
+function linksTo(links: PeerLinks | undefined): Link[] {
+  return links ? [links.fast, links.large, links.bulk] : [];
+}
+
+/** A peer counts as connected once messages of every kind reach it. */
 function worse(a: PeerState, b: PeerState): PeerState {
   if (a === 'unreachable' || b === 'unreachable') return 'unreachable';
   return a === 'connecting' ? a : b;
@@ -147,13 +159,14 @@ function worse(a: PeerState, b: PeerState): PeerState {
  */
 function startTicking(context: BusContext, inbound: Inbound, links: Links): () => void {
   const { heartbeatMs, silenceMs } = context.tuning;
-  const parts = [inbound, ...[...links.values()].flatMap(({ fast, large }) => [fast, large])];
+  const parts = [inbound, ...[...links.values()].flatMap(linksTo)];
   let lastMs = context.nowMs();
   const timer = setInterval(() => {
     const nowMs = context.nowMs();
     if (nowMs - lastMs > heartbeatMs + silenceMs / 2) parts.forEach((part) => part.excuse(nowMs));
     lastMs = nowMs;
     parts.forEach((part) => part.tick(nowMs));
+    context.report.flush();
   }, heartbeatMs);
   return () => clearInterval(timer);
 }
@@ -161,7 +174,7 @@ function startTicking(context: BusContext, inbound: Inbound, links: Links): () =
 /** Ordered: nothing more comes in, what was accepted goes out for a bounded time, then everything ends. */
 async function close({ context, links, inbound, returns, stopTicking, phase }: BusState): Promise<void> {
   phase.closing = true;
-  const all = [...links.values()].flatMap(({ fast, large }) => [fast, large]);
+  const all = [...links.values()].flatMap(linksTo);
   const listenerClosed = inbound.close();
   const flushed = Promise.all(all.map((link) => link.finish()));
   const deadline = setTimeout(() => all.forEach((link) => link.abort()), context.tuning.flushMs);
@@ -170,6 +183,7 @@ async function close({ context, links, inbound, returns, stopTicking, phase }: B
   await listenerClosed;
   stopTicking();
   returns.end();
+  context.report.flush();
 }
 
 /** Messages on their way back, one turn later: a caller is never called from inside its own send. */

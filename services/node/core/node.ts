@@ -1,36 +1,30 @@
 import { assertNever } from './assert.js';
-import { badQuorum, done, refuseOrDecline } from './coordinator/answers.js';
-import { Forwards } from './coordinator/forwards.js';
-import { GET_BYTES, Gets } from './coordinator/gets.js';
-import { Budget } from './coordinator/liveTable.js';
-import { Probes } from './coordinator/probes.js';
-import { type CoordinatedPut, type Origin, putBytes, Puts } from './coordinator/puts.js';
-import { effectiveQuorum } from './coordinator/quorum.js';
+import { Coordinator } from './coordinator/coordinator.js';
 import { RequestNumbers } from './coordinator/requestNumbers.js';
-import { SeenForwards } from './coordinator/seenForwards.js';
-import { requestError, type RequestError } from './errors.js';
+import { Membership } from './membership/membership.js';
+import type { NodeOptions } from './nodeOptions.js';
 import type {
   Effect,
   LoadPurpose,
   NodeEvent,
   NodeSizes,
+  NodeView,
   ReadResult,
   SteppingNode,
-  Ticket,
 } from './protocol/events.js';
-import type { ForwardAnswer, GetRequest, Message, PutRequest } from './protocol/messages.js';
-import { type NodeOptions } from './nodeOptions.js';
+import type { Message } from './protocol/messages.js';
 import { Outbox } from './protocol/outbox.js';
+import { Hints } from './repair/hints.js';
+import { ReadRepairs } from './repair/readRepairs.js';
 import { Replica } from './replica/replica.js';
 import { positionOf } from './ring/position.js';
-import { createRing, type Ring } from './ring/replicaSets.js';
+import { createRing, type ReplicaSet } from './ring/replicaSets.js';
 import type { Instant, Key, NodeId } from './types.js';
-import { decodeVersion, type VersionSeal } from './versioning/version.js';
 
 /**
- * The whole node as a pure machine: `step(event, now)` advances it and returns what is to be done. Here the coordinator's
- * machines and the replica meet; they know nothing of each other, so that the simulator can reorder what passes between
- * nodes. No I/O, no time but `now`, no randomness: the same events give the same effects.
+ * The whole node as a pure machine: `step(event, now)` advances it and returns what is to be done. Here coordinator,
+ * replica, repair and membership meet; they know nothing of each other, so that the simulator can reorder what passes
+ * between nodes. No I/O, no time but `now`, no randomness: the same events give the same effects.
  */
 
 export function createNode(options: NodeOptions): SteppingNode {
@@ -38,42 +32,26 @@ export function createNode(options: NodeOptions): SteppingNode {
 }
 
 class StorageNode implements SteppingNode {
-  readonly #options: NodeOptions;
-  readonly #ring: Ring;
-  readonly #seal: VersionSeal;
-  readonly #numbers: RequestNumbers;
-  readonly #budget: Budget;
+  readonly #self: NodeId;
   readonly #outbox = new Outbox();
-  readonly #gets: Gets;
-  readonly #puts: Puts;
-  readonly #forwards: Forwards;
-  readonly #seenForwards = new SeenForwards();
-  readonly #probes: Probes;
+  readonly #numbers: RequestNumbers;
+  readonly #replicaSet: (key: Key) => ReplicaSet;
+  readonly #membership: Membership;
+  readonly #hints: Hints;
   readonly #replica: Replica;
-  #stopping = false;
+  readonly #repairs: ReadRepairs;
+  readonly #coordinator: Coordinator;
 
   constructor(options: NodeOptions) {
-    this.#options = options;
-    this.#ring = createRing(options.document);
-    this.#seal = { secret: options.versionSecret, digests: options.digests };
+    const ring = createRing(options.document);
+    this.#self = options.self;
     this.#numbers = new RequestNumbers(options.incarnation);
-    const { requestsMax, requestBytesMax: bytesMax, settlingMax } = options.limits;
-    this.#budget = new Budget({ requestsMax, bytesMax });
-    const shared = { self: options.self, budget: this.#budget, seal: this.#seal, outbox: this.#outbox };
-    this.#gets = new Gets(shared);
-    this.#forwards = new Forwards(shared);
-    this.#probes = new Probes(shared);
+    this.#replicaSet = (key) => ring.replicaSet(ring.partitionOf(positionOf(options.digests.md5(key))));
+    this.#membership = this.#createMembership(options);
+    this.#hints = this.#createHints(options);
     this.#replica = this.#createReplica(options);
-    this.#puts = new Puts({
-      ...shared,
-      settlingMax,
-      port: {
-        nextEntry: () => this.#replica.nextEntry(),
-        answer: (put, answer) => {
-          this.#answerPut(put, answer);
-        },
-      },
-    });
+    this.#repairs = this.#createRepairs(options);
+    this.#coordinator = this.#createCoordinator(options);
   }
 
   step(event: NodeEvent, now: Instant): readonly Effect[] {
@@ -84,25 +62,31 @@ class StorageNode implements SteppingNode {
 
   sizes(): NodeSizes {
     return {
-      liveRequests: this.#budget.requests,
-      liveBytes: this.#budget.bytes,
-      settling: this.#puts.settling,
+      ...this.#coordinator.sizes(),
       cells: this.#replica.cells,
+      hints: this.#hints.total,
+      repairs: this.#repairs.size,
     };
   }
 
-  complete(): boolean {
-    return this.#replica.complete;
+  view(): NodeView {
+    return {
+      complete: this.#replica.complete,
+      vouched: this.#membership.allAnswered,
+      actor: this.#replica.actor,
+      liveness: this.#membership.states(),
+      hints: this.#hints.counts(),
+    };
   }
 
   #on(event: NodeEvent): void {
     switch (event.type) {
       case 'get':
-        return this.#onGet(event.ticket, event.request);
+        return this.#coordinator.onGet(event.ticket, event.request);
       case 'put':
-        return this.#onPut({ for: 'client', ticket: event.ticket }, event.request, this.#deadline());
+        return this.#coordinator.onPut(event.ticket, event.request);
       case 'probe':
-        return this.#onProbe(event.ticket, event.node, this.#outbox.now.monotonicMs + event.timeoutMs);
+        return this.#coordinator.onProbe(event.ticket, event.node, event.timeoutMs);
       case 'message':
         return this.#onMessage(event.from, event.message, this.#outbox.now.monotonicMs + event.remainingMs);
       case 'unroutable':
@@ -113,85 +97,49 @@ class StorageNode implements SteppingNode {
         return this.#replica.onStored(event.key, event.store);
       case 'storeFailed':
         return this.#replica.onStoreFailed(event.key, event.store);
+      case 'hintStored':
+        return this.#hints.onStored(event.target, event.key, event.durable);
       case 'tick':
-        return this.#onTick(this.#outbox.now.monotonicMs);
+        return this.#onTick(this.#outbox.now.monotonicMs, event.sequence);
       case 'stop':
-        this.#stopping = true;
-        return;
+        return this.#coordinator.stop();
       default:
         return assertNever(event);
     }
-  }
-
-  #onGet(ticket: Ticket, request: GetRequest): void {
-    const primaries = this.#primaries(request.key);
-    const wanted = effectiveQuorum(request.minReads, primaries.length);
-    const error = this.#refusal(GET_BYTES);
-    if (error) this.#outbox.reply(ticket, { to: 'get', outcome: error });
-    else if (wanted === undefined)
-      this.#outbox.reply(ticket, { to: 'get', outcome: badQuorum(primaries.length) });
-    else {
-      const get = { ticket, request, wanted, deadlineMs: this.#deadline() };
-      this.#gets.open(this.#numbers.next(), get, primaries);
-    }
-  }
-
-  #onForward(origin: Extract<Origin, { for: 'peer' }>, put: PutRequest, deadlineMs: number): void {
-    const { node, request } = origin;
-    if (this.#seenForwards.isFirst(node, request)) this.#onPut(origin, put, deadlineMs);
-  }
-
-  /** Coordinates where this node may, else declines, which passes a client's PUT on (R2, R6). */
-  #onPut(origin: Origin, put: PutRequest, deadlineMs: number): void {
-    const primaries = this.#primaries(put.key);
-    const wanted = effectiveQuorum(put.minWrites, primaries.length);
-    const context = decodeVersion(this.#seal, put.key, put.fromVersion);
-    const refusal = this.#refusal(putBytes(put));
-    const asked = { origin, put, deadlineMs };
-    if (refusal) this.#answerPut(asked, refuseOrDecline(origin, refusal));
-    else if (wanted === undefined) this.#answerPut(asked, done(badQuorum(primaries.length)));
-    else if (!context) this.#answerPut(asked, done(requestError('invalid_version')));
-    else this.#coordinate({ ...asked, context, wanted }, primaries);
-  }
-
-  #coordinate(put: CoordinatedPut, primaries: readonly NodeId[]): void {
-    const { self } = this.#options;
-    this.#replica.noticeClock(put.context);
-    if (!primaries.includes(self) || !this.#replica.complete) {
-      this.#answerPut(put, { status: 'declined' });
-      return;
-    }
-    const number = this.#numbers.next();
-    const others = primaries.filter((node) => node !== self);
-    this.#puts.open(number, put, self, others);
-    this.#replica.mint(put.put.key, number);
-  }
-
-  #onProbe(ticket: Ticket, node: NodeId, deadlineMs: number): void {
-    if (node === this.#options.self) this.#outbox.reply(ticket, { to: 'probe', reachable: true });
-    else if (this.#refusal(0)) this.#outbox.reply(ticket, { to: 'probe', reachable: false });
-    else this.#probes.open(this.#numbers.next(), ticket, node, deadlineMs);
   }
 
   #onMessage(from: NodeId, message: Message, deadlineMs: number): void {
     const { request } = message;
     switch (message.type) {
       case 'read':
-        return this.#replica.onRead(from, message.key, request, deadlineMs);
-      case 'readReply':
-        return this.#gets.on(request, { type: 'answered', from, answer: message.answer });
+        return this.#replica.onRead(from, message, deadlineMs);
+      case 'readReply': {
+        const { answer } = message;
+        this.#membership.answered(from);
+        if (answer.status === 'found') this.#replica.noticeClock(answer.record.clock);
+        return this.#coordinator.onGetEvent(request, { type: 'answered', from, answer });
+      }
       case 'write':
         return this.#replica.onWrite(from, message, deadlineMs);
-      case 'writeReply':
-        return this.#puts.on(request, { type: 'answered', from, answer: message.answer });
+      case 'writeReply': {
+        const { answer } = message;
+        this.#membership.answered(from);
+        this.#repairs.end(request);
+        this.#hints.onAnswer(request, answer);
+        return this.#coordinator.onPutEvent(request, { type: 'answered', from, answer });
+      }
       case 'forward':
-        return this.#onForward({ for: 'peer', node: from, request }, message.put, deadlineMs);
-      case 'forwardReply':
-        return this.#forwards.on(request, { type: 'answered', from, answer: message.answer });
+        return this.#coordinator.onForward(from, request, message.put, deadlineMs);
+      case 'forwardReply': {
+        const { answer } = message;
+        this.#membership.answered(from);
+        return this.#coordinator.onForwardEvent(request, { type: 'answered', from, answer });
+      }
       case 'ping':
-        return this.#outbox.send(from, { type: 'pong', request }, deadlineMs);
+        return this.#membership.onPing(from, message.heights, request, deadlineMs);
       case 'pong':
-        return this.#probes.end(request, true);
+        this.#membership.onPong(from, message.heights);
+        return this.#coordinator.onProbed(request, true);
       default:
         return assertNever(message);
     }
@@ -199,15 +147,19 @@ class StorageNode implements SteppingNode {
 
   /** Replies that cannot be routed need no care: whoever waits for them has a deadline. */
   #onUnroutable(to: NodeId, message: Message): void {
+    const { request } = message;
     switch (message.type) {
       case 'read':
-        return this.#gets.on(message.request, { type: 'unroutable', from: to });
+        return this.#coordinator.onGetEvent(request, { type: 'unroutable', from: to });
       case 'write':
-        return this.#puts.on(message.request, { type: 'unroutable', from: to });
+        this.#repairs.end(request);
+        this.#hints.onUnroutable(request);
+        return this.#coordinator.onPutEvent(request, { type: 'unroutable', from: to });
       case 'forward':
-        return this.#forwards.on(message.request, { type: 'unroutable', from: to });
+        return this.#coordinator.onForwardEvent(request, { type: 'unroutable', from: to });
       case 'ping':
-        return this.#probes.end(message.request, false);
+        this.#membership.onAbsent(to);
+        return this.#coordinator.onProbed(request, false);
       case 'readReply':
       case 'writeReply':
       case 'forwardReply':
@@ -223,67 +175,117 @@ class StorageNode implements SteppingNode {
       case 'cell':
         return this.#replica.onCellLoaded(purpose.key, result);
       case 'localRead': {
-        const answer = this.#replica.readAnswer(result);
-        return this.#gets.on(purpose.request, { type: 'answered', from: this.#options.self, answer });
+        const answer = this.#replica.readAnswer(result, purpose.strict);
+        return this.#coordinator.onGetEvent(purpose.request, { type: 'answered', from: this.#self, answer });
       }
       case 'replicaRead':
         return this.#replica.onReplicaRead(purpose, result);
+      case 'hint':
+        return this.#hints.onLoaded(purpose.target, purpose.key, result);
       default:
         return assertNever(purpose);
     }
   }
 
-  #onTick(nowMs: number): void {
-    this.#gets.expire(nowMs);
-    this.#puts.expire(nowMs);
-    this.#forwards.expire(nowMs);
-    this.#probes.expire(nowMs);
+  #onTick(nowMs: number, sequence: number): void {
+    const { suspected, recovered } = this.#membership.tick(sequence);
+    this.#coordinator.tick(nowMs, suspected);
+    this.#repairs.expire(nowMs);
+    this.#hints.recovered(recovered);
+    this.#hints.tick();
   }
 
-  #answerPut(asked: Pick<CoordinatedPut, 'origin' | 'put' | 'deadlineMs'>, answer: ForwardAnswer): void {
-    const { origin, put, deadlineMs } = asked;
-    if (origin.for === 'peer') {
-      this.#outbox.send(origin.node, { type: 'forwardReply', request: origin.request, answer }, deadlineMs);
-    } else if (answer.status === 'done') {
-      this.#outbox.reply(origin.ticket, { to: 'put', outcome: answer.outcome });
-    } else {
-      const others = this.#primaries(put.key).filter((node) => node !== this.#options.self);
-      this.#forwards.open(this.#numbers.next(), { ticket: origin.ticket, put, deadlineMs }, others);
-    }
-  }
-
-  #createReplica(options: NodeOptions): Replica {
-    const { actor, counter, complete, limits } = options;
-    return new Replica({
-      actor,
-      counter,
-      complete,
-      cellBytesMax: limits.cellBytesMax,
-      holds: (key) => this.#primaries(key).includes(options.self),
+  #createMembership(options: NodeOptions): Membership {
+    const ids = options.document.nodes.map((node) => node.id);
+    return new Membership({
+      ...options,
+      others: ids.filter((id) => id !== options.self),
+      directory: options,
       outbox: this.#outbox,
-      mint: {
-        resolve: (request, record) => this.#puts.resolve(request, record),
-        unsound: (request) => {
-          this.#puts.on(request, { type: 'unsound' });
-        },
-        stored: (request, durable) => {
-          this.#puts.on(request, { type: durable ? 'stored' : 'storeFailed' });
+      onOvertaken: () => {
+        this.#replica.renounce();
+      },
+    });
+  }
+
+  #createHints({ limits, hints, requestTimeoutMs }: NodeOptions): Hints {
+    return new Hints({
+      hintsMax: limits.hintsMax,
+      timeoutMs: requestTimeoutMs,
+      kept: hints,
+      outbox: this.#outbox,
+      port: {
+        isAlive: (target) => this.#membership.isAlive(target),
+        nextNumber: () => this.#numbers.next(),
+        handedOver: (key, record) => {
+          this.#replica.handedOver(key, record);
         },
       },
     });
   }
 
-  #refusal(bytes: number): RequestError | undefined {
-    if (this.#stopping) return requestError('shutting_down', {}, 'none');
-    return this.#budget.hasRoom(bytes) ? undefined : requestError('overloaded');
+  #createReplica(options: NodeOptions): Replica {
+    return new Replica({
+      ...options,
+      cellBytesMax: options.limits.cellBytesMax,
+      vouched: {
+        forStrict: () => this.#membership.majorityAnswered,
+        forMints: () => this.#membership.allAnswered,
+      },
+      holds: (key) => this.#replicaSet(key).primaries.includes(options.self),
+      outbox: this.#outbox,
+      onRenounced: (actor) => {
+        this.#membership.renounced(actor);
+      },
+      mint: {
+        resolve: (request, record) => this.#coordinator.resolve(request, record),
+        unsound: (request) => {
+          this.#coordinator.onPutEvent(request, { type: 'unsound' });
+        },
+        stored: (request, durable) => {
+          this.#coordinator.onMinted(request, durable);
+        },
+      },
+      standIn: this.#hints,
+    });
   }
 
-  #primaries(key: Key): readonly NodeId[] {
-    const position = positionOf(this.#options.digests.md5(key));
-    return this.#ring.replicaSet(this.#ring.partitionOf(position)).primaries;
+  #createRepairs({ self, limits, requestTimeoutMs }: NodeOptions): ReadRepairs {
+    return new ReadRepairs({
+      self,
+      repairsMax: limits.repairsMax,
+      timeoutMs: requestTimeoutMs,
+      outbox: this.#outbox,
+      nextNumber: () => this.#numbers.next(),
+      mergeHere: (key, record) => {
+        this.#replica.repair(key, record);
+      },
+    });
   }
 
-  #deadline(): number {
-    return this.#outbox.now.monotonicMs + this.#options.requestTimeoutMs;
+  #createCoordinator(options: NodeOptions): Coordinator {
+    const replica = this.#replica;
+    return new Coordinator(options, {
+      outbox: this.#outbox,
+      nextNumber: () => this.#numbers.next(),
+      port: {
+        replicaSet: this.#replicaSet,
+        suspects: () => this.#membership.suspects,
+        countsFor: (strict) => replica.countsFor(strict),
+        noticeClock: (clock) => {
+          replica.noticeClock(clock);
+        },
+        nextEntry: () => replica.nextEntry(),
+        mint: (key, number) => {
+          replica.mint(key, number);
+        },
+        keepHint: (target, key) => {
+          this.#hints.keep(target, key);
+        },
+        repair: (key, record, behind) => {
+          this.#repairs.start(key, record, behind);
+        },
+      },
+    });
   }
 }

@@ -1,4 +1,4 @@
-import type { Actor, ClusterDocument, Digests, NodeId } from './types.js';
+import type { Actor, ClusterDocument, Digests, Height, Hint, NodeId } from './types.js';
 
 /** What a node is made from. */
 export interface NodeOptions {
@@ -8,12 +8,22 @@ export interface NodeOptions {
   readonly counter: number;
   /** Grows with each start of the node, also when its data is lost: seconds of the wall clock, or one more than last. */
   readonly incarnation: number;
+  /** Number of the last synced batch, the one that was written when the directory was opened for this life (R12). */
+  readonly sequence: number;
+  /** A fresh identity of this life, for as long as the directory's own must not be used (I4, R12). */
+  readonly spareActor: Actor;
+  /** Hints kept before the start. */
+  readonly hints: readonly Hint[];
+  /** What was heard of the other nodes' directories before the start. */
+  readonly heights: ReadonlyMap<NodeId, Height>;
   /** Whether this replica holds everything acknowledged for its partitions (R3). */
   readonly complete: boolean;
   readonly document: ClusterDocument;
   readonly versionSecret: Uint8Array;
   readonly digests: Digests;
   readonly requestTimeoutMs: number;
+  /** A node that has not answered for so long is dead; for a quarter of it, suspect. */
+  readonly nodeTimeoutMs: number;
   readonly limits: NodeLimits;
 }
 
@@ -24,6 +34,10 @@ export interface NodeLimits {
   readonly cellBytesMax: number;
   /** Answered writes that still wait for a primary. */
   readonly settlingMax: number;
+  /** Hints kept at a time; over it a fallback refuses. */
+  readonly hintsMax: number;
+  /** Read repairs under way at a time; over it they are skipped. */
+  readonly repairsMax: number;
 }
 
 export const NODE_LIMITS: NodeLimits = {
@@ -31,4 +45,6 @@ export const NODE_LIMITS: NodeLimits = {
   requestBytesMax: 512 * 1024 * 1024,
   cellBytesMax: 256 * 1024 * 1024,
   settlingMax: 50_000,
+  hintsMax: 500_000,
+  repairsMax: 256,
 };

@@ -62,6 +62,23 @@ export interface Instant {
   readonly wallMs: number;
 }
 
+/** How far a data directory had come when it was last heard of (R12). */
+export interface Height {
+  readonly actor: Actor;
+  /** The life of the node in which it came so far. */
+  readonly incarnation: number;
+  /** Number of the last synced batch. */
+  readonly sequence: number;
+}
+
+/** A write kept for a node that could not be reached: the record itself lies among the others, under its key. */
+export interface Hint {
+  readonly target: NodeId;
+  readonly key: Key;
+  /** Hints of one keeper are delivered in this order. */
+  readonly order: number;
+}
+
 export interface ClusterNode {
   readonly id: NodeId;
   readonly busAddress: string;

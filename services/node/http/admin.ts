@@ -2,6 +2,7 @@ import { pipeline } from 'node:stream/promises';
 import express from 'express';
 import type { ErrorRequestHandler, RequestHandler, Response } from 'express';
 import { requestError } from '../core/errors.js';
+import type { NodeStatus } from '../runtime/service.js';
 import { clusterDump, ownDump } from './dump.js';
 import type { Edge } from './edge.js';
 import type { Exchange } from './exchange.js';
@@ -81,8 +82,22 @@ async function connectivity({ service, limits }: Edge): Promise<Record<string, s
 }
 
 function clusterJson({ service }: Edge): string {
-  const { document, peers, ...status } = service.status();
-  return JSON.stringify({ ...status, epoch: document.epoch, peers: Object.fromEntries(peers), document });
+  const { document, peers, liveness, hints, ...status } = service.status();
+  return JSON.stringify({
+    ...status,
+    epoch: document.epoch,
+    peers: Object.fromEntries(peers),
+    liveness: Object.fromEntries(liveness),
+    hints: hintsJson(hints),
+    document,
+  });
+}
+
+/** By target in order of ids: the table itself is in the order in which targets went away. */
+function hintsJson(hints: NodeStatus['hints']): object {
+  const byTarget = [...hints].sort(([a], [b]) => (a < b ? -1 : 1));
+  const total = byTarget.reduce((sum, [, count]) => sum + count, 0);
+  return { total, byTarget: Object.fromEntries(byTarget) };
 }
 
 /** Streams at the client's pace; a client that leaves ends the scan. */

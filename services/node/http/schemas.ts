@@ -135,6 +135,15 @@ export const clusterReplySchema = z.strictObject({
   peers: z
     .record(z.string(), z.enum(['connected', 'connecting', 'unreachable']))
     .describe('As the bus sees them'),
+  liveness: z
+    .record(z.string(), z.enum(['alive', 'suspect', 'dead']))
+    .describe('What this node takes the others for; fallbacks stand in for those that are not alive'),
+  hints: z
+    .strictObject({
+      total: count,
+      byTarget: z.record(z.string(), count).describe('Nodes without hints are left out'),
+    })
+    .describe('Writes kept here for nodes that could not be reached'),
   live: z.strictObject({ requests: count, bytes: count }),
   storage: z.strictObject({ sequence: count, damaged: count }),
   document: z.looseObject({

@@ -130,7 +130,12 @@ function createDispatch(edge: Edge): (exchange: Exchange) => void {
           requestError('malformed_request', { detail: 'there is no Host header' }),
         );
       } else if (isStorageTarget(target)) serveStorage(edge, exchange, target);
-      else serveAdmin(exchange);
+      else if (!target.startsWith('/')) refuseUnread(edge, exchange, requestError('unknown_path'));
+      else {
+        // Express would answer some other forms itself, and trip over others.
+        request.url = target;
+        serveAdmin(exchange);
+      }
     } catch (fault) {
       sendFault(edge.telemetry.log, exchange, fault);
     }

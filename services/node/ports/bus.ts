@@ -14,8 +14,11 @@ export type PeerState = 'connected' | 'connecting' | 'unreachable';
  * unroutable; what was handed over and lost does not come back. Handlers are never called from inside `send`.
  */
 export interface Bus {
-  /** Never throws and never blocks. `remainingMs` is what is left of the request's deadline; expired messages are dropped. */
-  send(to: NodeId, message: Message, remainingMs: number): void;
+  /**
+   * Never throws and never blocks. `remainingMs` is what is left of the request's deadline; expired messages are dropped.
+   * `bulk` messages have a lane of their own with its own flow control, so that they never stand in the way of requests.
+   */
+  send(to: NodeId, message: Message, remainingMs: number, bulk?: boolean): void;
   /** What the bus itself sees of every other node. */
   peers(): ReadonlyMap<NodeId, PeerState>;
   /** Stops taking messages, flushes what is queued for at most a second, closes every connection. Idempotent. */

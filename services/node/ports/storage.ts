@@ -1,5 +1,5 @@
 import type { ReadResult } from '../core/protocol/events.js';
-import type { Actor, Key, VersionedRecord } from '../core/types.js';
+import type { Actor, Height, Hint, Key, NodeId, VersionedRecord } from '../core/types.js';
 
 /** What a data directory knows about itself when it is opened. */
 export interface StorageIdentity {
@@ -13,13 +13,28 @@ export interface StorageIdentity {
   readonly incarnation: number;
   /** Whether this replica holds everything acknowledged for its partitions (R3). */
   readonly complete: boolean;
+  /** Hints kept, in their order. */
+  readonly hints: readonly Hint[];
+  /** What was last heard of the directories of other nodes (R12). */
+  readonly heights: ReadonlyMap<NodeId, Height>;
 }
 
-export interface StoredWrite {
-  readonly key: Key;
-  readonly record: VersionedRecord;
-  readonly counter: number;
-}
+/** One change of what is kept. */
+export type StorageChange =
+  | {
+      readonly type: 'record';
+      readonly key: Key;
+      readonly record: VersionedRecord;
+      readonly counter: number;
+    }
+  /** Forgets the record of a key. */
+  | { readonly type: 'drop'; readonly key: Key }
+  /** A second hint for the same target and key replaces the first. */
+  | { readonly type: 'keepHint'; readonly hint: Hint }
+  | { readonly type: 'forgetHint'; readonly target: NodeId; readonly key: Key }
+  /** From the same batch on the directory has this actor and highest counter, and is not complete (I4). */
+  | { readonly type: 'renounce'; readonly actor: Actor; readonly counter: number }
+  | { readonly type: 'keepHeights'; readonly heights: ReadonlyMap<NodeId, Height> };
 
 export interface StorageStats {
   /** False from a failed batch on: writes are refused until a real write has succeeded again. */
@@ -31,15 +46,16 @@ export interface StorageStats {
 }
 
 /**
- * Durable records of one node. Reads see only what is durable. Writes travel in synced batches, one at a time; a write
- * replaces the record (merging is the core's work). Two writes of a key take effect in the order of the calls.
+ * Durable records of one node. Reads see only what is durable. Changes travel in synced batches, one at a time; a
+ * record replaces the one before it (merging is the core's work). Changes take effect in the order of the calls.
  */
 export interface Storage {
+  /** As it was when the directory was opened. */
   readonly identity: StorageIdentity;
   /** Calls `done` exactly once, possibly before returning. Never throws: an I/O error is `failed`. */
   read(key: Key, done: (result: ReadResult) => void): void;
-  /** Calls `done` exactly once, after the batch with this write is fsynced, or with the error that stopped it. */
-  write(write: StoredWrite, done: (error?: Error) => void): void;
+  /** Calls `done` exactly once, after the batch with this change is fsynced, or with the error that stopped it. */
+  write(change: StorageChange, done: (error?: Error) => void): void;
   /** All sound records in order of (partition, position, key), as of the call; damaged ones are left out. */
   scan(): AsyncIterable<{ readonly key: Key; readonly record: VersionedRecord }>;
   stats(): StorageStats;

@@ -28,6 +28,9 @@ export type GaugeName =
   | 'rondo_storage_sequence'
   | 'rondo_storage_pending_writes'
   | 'rondo_bus_peers_connected'
+  | 'rondo_hints'
+  | 'rondo_read_repairs'
+  | 'rondo_peers_alive'
   | 'rondo_epoch'
   | 'rondo_complete';
 

@@ -28,17 +28,20 @@ export function createNodeService(parts: ServiceParts): NodeService {
     dump: () => storage.scan(),
     versionOf: (key, record) => encodeVersion(seal, key, record.clock),
     status: () => {
-      const { actor, incarnation } = storage.identity;
+      const { incarnation } = storage.identity;
+      const { complete, actor, liveness, hints } = node.view();
       const { sequence, damaged, healthy } = storage.stats();
       const { liveRequests, liveBytes } = node.sizes();
       return {
         node: self,
         actor,
         incarnation,
-        complete: node.complete(),
+        complete,
         ready: healthy && !parts.stopping(),
         document,
         peers: bus.peers(),
+        liveness,
+        hints,
         storage: { sequence, damaged },
         live: { requests: liveRequests, bytes: liveBytes },
       };

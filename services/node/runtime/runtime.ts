@@ -11,7 +11,7 @@ import type { GetOutcome, GetRequest, PutOutcome, PutRequest } from '../core/pro
 import type { NodeId } from '../core/types.js';
 import type { Bus, BusHandlers } from '../ports/bus.js';
 import type { Clock } from '../ports/clock.js';
-import type { Storage } from '../ports/storage.js';
+import type { Storage, StorageChange } from '../ports/storage.js';
 import type { Metrics } from '../ports/telemetry.js';
 
 /**
@@ -80,7 +80,7 @@ class NodeRuntime implements Runtime {
   start(bus: Bus): void {
     this.#bus = bus;
     this.#stopTicks = this.#options.clock.every(TICK_MS, () => {
-      this.#dispatch({ type: 'tick' });
+      this.#dispatch({ type: 'tick', sequence: this.#options.storage.stats().sequence });
       this.#noticeIdle();
     });
     this.#drain();
@@ -166,7 +166,7 @@ class NodeRuntime implements Runtime {
   #perform(effect: Effect): void {
     switch (effect.type) {
       case 'send':
-        this.#bus?.send(effect.to, effect.message, effect.remainingMs);
+        this.#bus?.send(effect.to, effect.message, effect.remainingMs, effect.bulk);
         return;
       case 'load':
         this.#options.storage.read(effect.key, (result) => {
@@ -174,7 +174,17 @@ class NodeRuntime implements Runtime {
         });
         return;
       case 'store':
-        this.#store(effect);
+      case 'drop':
+        this.#change(effect);
+        return;
+      case 'keepHint':
+        this.#keepHint(effect);
+        return;
+      case 'forgetHint':
+      case 'renounce':
+      case 'keepHeights':
+        // Nobody waits: done again after a failure, or made superfluous by the next one.
+        this.#options.storage.write(effect, () => undefined);
         return;
       case 'reply':
         this.#callers.get(effect.ticket)?.(effect.reply);
@@ -188,9 +198,21 @@ class NodeRuntime implements Runtime {
     }
   }
 
-  #store({ store, key, record, counter }: Extract<Effect, { type: 'store' }>): void {
-    this.#options.storage.write({ key, record, counter }, (error) => {
+  #change(effect: Extract<Effect, { type: 'store' | 'drop' }>): void {
+    const { store, key } = effect;
+    const change: StorageChange =
+      effect.type === 'drop'
+        ? { type: 'drop', key }
+        : { type: 'record', key, record: effect.record, counter: effect.counter };
+    this.#options.storage.write(change, (error) => {
       this.#dispatch({ type: error ? 'storeFailed' : 'stored', key, store });
+    });
+  }
+
+  #keepHint({ hint }: Extract<Effect, { type: 'keepHint' }>): void {
+    const { target, key } = hint;
+    this.#options.storage.write({ type: 'keepHint', hint }, (error) => {
+      this.#dispatch({ type: 'hintStored', target, key, durable: !error });
     });
   }
 }

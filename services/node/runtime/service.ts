@@ -1,5 +1,6 @@
 import type { GetOutcome, GetRequest, PutOutcome, PutRequest } from '../core/protocol/messages.js';
 import type { ClusterDocument, Key, NodeId, VersionedRecord } from '../core/types.js';
+import type { Liveness } from '../core/protocol/events.js';
 import type { PeerState } from '../ports/bus.js';
 
 /** What the HTTP edge may ask of a node. Every promise settles by the request's deadline (I11) and none rejects. */
@@ -25,6 +26,10 @@ export interface NodeStatus {
   readonly ready: boolean;
   readonly document: ClusterDocument;
   readonly peers: ReadonlyMap<NodeId, PeerState>;
+  /** What this node thinks of the others. */
+  readonly liveness: ReadonlyMap<NodeId, Liveness>;
+  /** How many hints it keeps, by target. */
+  readonly hints: ReadonlyMap<NodeId, number>;
   readonly storage: { readonly sequence: number; readonly damaged: number };
   readonly live: { readonly requests: number; readonly bytes: number };
 }

@@ -19,7 +19,7 @@ const bus = await openTcpBus(
   },
   {
     onMessage: (from, message) => {
-      bus.send(from, { type: 'pong', request: message.request }, 1000);
+      bus.send(from, { type: 'pong', request: message.request, heights: [] }, 1000);
       if (--left === 0) void bus.close();
     },
     onUnroutable: () => undefined,

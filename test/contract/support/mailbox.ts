@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { encodeMessage } from '../../../services/node/core/protocol/codec.js';
-import type { Message } from '../../../services/node/core/protocol/messages.js';
-import type { Key, NodeId } from '../../../services/node/core/types.js';
+import type { Message, NodeHeight } from '../../../services/node/core/protocol/messages.js';
+import { HEIGHTS_MAX } from '../../../services/node/core/protocol/messages.js';
+import type { Actor, Key, NodeId } from '../../../services/node/core/types.js';
 import type { Bus, BusHandlers } from '../../../services/node/ports/bus.js';
 import { keyOf, recordOf } from './records.js';
 
@@ -22,7 +23,8 @@ export function createMailbox(): Mailbox {
   };
 }
 
-export const ping = (request: number): Message => ({ type: 'ping', request });
+export const ping = (request: number): Message => ({ type: 'ping', request, heights: [] });
+export const pong = (request: number): Message => ({ type: 'pong', request, heights: [] });
 
 export function writeOf(request: number, value: Uint8Array): Message {
   return { type: 'write', request, key: keyOf(`key ${request}`), record: recordOf(request, value) };
@@ -63,10 +65,17 @@ export function disconnected(bus: Bus, peer: NodeId): Promise<void> {
 const allBytes = Uint8Array.from({ length: 256 }, (_, i) => i);
 const hostileKey = Buffer.from(allBytes).toString('latin1') as Key;
 
+const HEIGHTS: readonly NodeHeight[] = Array.from({ length: HEIGHTS_MAX }, (_, i) => ({
+  node: `node ${i}` as NodeId,
+  actor: 'ÿ'.repeat(32) as Actor,
+  incarnation: i,
+  sequence: Number.MAX_SAFE_INTEGER,
+}));
+
 /** One message or more of every type, with empty and hostile fields. */
 export const SAMPLES: readonly Message[] = [
-  { type: 'read', request: 0, key: keyOf('k') },
-  { type: 'read', request: Number.MAX_SAFE_INTEGER, key: hostileKey },
+  { type: 'read', request: 0, key: keyOf('k'), strict: false },
+  { type: 'read', request: Number.MAX_SAFE_INTEGER, key: hostileKey, strict: true },
   { type: 'readReply', request: 1, answer: { status: 'found', record: recordOf(1) } },
   {
     type: 'readReply',
@@ -77,6 +86,7 @@ export const SAMPLES: readonly Message[] = [
   { type: 'readReply', request: 3, answer: { status: 'incomplete' } },
   { type: 'readReply', request: 4, answer: { status: 'refused' } },
   { type: 'write', request: 5, key: hostileKey, record: recordOf(2, allBytes) },
+  { type: 'write', request: 5, key: keyOf('k'), record: recordOf(3), hintFor: 'nœud 1' as NodeId },
   { type: 'writeReply', request: 6, answer: 'stored' },
   { type: 'writeReply', request: 7, answer: 'incomplete' },
   { type: 'writeReply', request: 8, answer: 'refused' },
@@ -131,6 +141,7 @@ export const SAMPLES: readonly Message[] = [
     },
   },
   { type: 'forwardReply', request: 15, answer: { status: 'declined' } },
-  { type: 'ping', request: 16 },
-  { type: 'pong', request: 17 },
+  ping(16),
+  pong(17),
+  { type: 'pong', request: 18, heights: HEIGHTS },
 ];

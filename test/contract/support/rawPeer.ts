@@ -1,14 +1,14 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { createFrameReader, FRAME_BYTES_MAX } from '../../../services/node/adapters/tcp-bus/frames.js';
-import type { Content, Session } from '../../../services/node/adapters/tcp-bus/session.js';
+import type { Session } from '../../../services/node/adapters/tcp-bus/session.js';
 import {
   createSession,
   NONCE_BYTES,
   openPreamble,
   sealPreamble,
 } from '../../../services/node/adapters/tcp-bus/session.js';
-import type { Lane } from '../../../services/node/core/protocol/envelope.js';
+import type { Content, Lane } from '../../../services/node/core/protocol/envelope.js';
 import type { NodeId } from '../../../services/node/core/types.js';
 
 /** A socket in the hands of a test: sends any bytes, knows when the other side has had enough. */
@@ -77,6 +77,6 @@ export async function openRawPeer(options: RawPeerOptions, hello = true): Promis
   });
   const seal = (content: Content) => session.seal({ peer, lane }, content, CONTENT_BYTES);
   socket.write(sealPreamble({ nonce: diallerNonce, authenticated: secret !== undefined }));
-  if (hello) socket.write(seal(lane === 'fast' ? { lane, messages: [] } : { lane, chunks: [] }));
+  if (hello) socket.write(seal(lane === 'large' ? { lane, chunks: [] } : { lane, messages: [] }));
   return { ...socket, session, seal };
 }

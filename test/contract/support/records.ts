@@ -1,6 +1,6 @@
 import type { ReadResult } from '../../../services/node/core/protocol/events.js';
-import type { Actor, Key, VersionedRecord } from '../../../services/node/core/types.js';
-import type { Storage } from '../../../services/node/ports/storage.js';
+import type { Actor, Hint, Key, NodeId, VersionedRecord } from '../../../services/node/core/types.js';
+import type { Storage, StorageChange } from '../../../services/node/ports/storage.js';
 
 /** Short ways to speak with a storage in tests. */
 
@@ -23,21 +23,34 @@ export function read(storage: Storage, key: Key): Promise<ReadResult> {
   return new Promise((resolve) => storage.read(key, resolve));
 }
 
-/** Rejects where the write fails, and where it is answered twice. */
+export const hintOf = (target: string, key: string, order: number): Hint => {
+  return { target: target as NodeId, key: keyOf(key), order };
+};
+
+/** Rejects where the change fails, and throws where it is answered twice. */
+export function change(storage: Storage, wanted: StorageChange): Promise<void> {
+  let answers = 0;
+  return new Promise((resolve, reject) => {
+    storage.write(wanted, (error) => {
+      if (++answers > 1) throw new Error('a change was answered twice');
+      if (error) reject(error);
+      else resolve();
+    });
+  });
+}
+
+/** All in one turn of the event loop. */
+export async function changeAll(storage: Storage, wanted: readonly StorageChange[]): Promise<void> {
+  await Promise.all(wanted.map((one) => change(storage, one)));
+}
+
 export function write(
   storage: Storage,
   key: Key,
   record: VersionedRecord,
   counter = record.clock[0]?.counter ?? 0,
 ): Promise<void> {
-  let answers = 0;
-  return new Promise((resolve, reject) => {
-    storage.write({ key, record, counter }, (error) => {
-      if (++answers > 1) throw new Error('a write was answered twice');
-      if (error) reject(error);
-      else resolve();
-    });
-  });
+  return change(storage, { type: 'record', key, record, counter });
 }
 
 /** Writes each key's own bytes under counters from `from` + 1 on, all at once. */

@@ -1,11 +1,12 @@
 import { nodeDigests, systemEntropy } from '../../../services/node/adapters/system.js';
 import { openLevelStorage } from '../../../services/node/adapters/level-storage.js';
 import type { Storage } from '../../../services/node/ports/storage.js';
-import { keyOf, recordOf, write } from './records.js';
+import { changeAll, hintOf, recordOf } from './records.js';
 
 /**
- * Child process of the crash test: writes key after key, 32 at a time, until it is killed, and prints each counter when
- * its write is acknowledged. Argument: the database's directory.
+ * Child process of the crash test: stores key after key with a hint for it, 32 at a time, until it is killed, and prints
+ * `kept` and the counter when both are acknowledged. Of even counters it lets go of both again and prints `gone`.
+ * Argument: the database's directory.
  */
 
 const WRITERS = 32;
@@ -14,8 +15,19 @@ let counter = 0;
 async function writeForever(storage: Storage): Promise<never> {
   for (;;) {
     const mine = ++counter;
-    await write(storage, keyOf(`key ${mine}`), recordOf(mine));
-    process.stdout.write(`${mine}\n`);
+    const hint = hintOf('away', `key ${mine}`, mine);
+    const { key, target } = hint;
+    await changeAll(storage, [
+      { type: 'record', key, record: recordOf(mine), counter: mine },
+      { type: 'keepHint', hint },
+    ]);
+    process.stdout.write(`kept ${mine}\n`);
+    if (mine % 2 === 1) continue;
+    await changeAll(storage, [
+      { type: 'forgetHint', target, key },
+      { type: 'drop', key },
+    ]);
+    process.stdout.write(`gone ${mine}\n`);
   }
 }
 

@@ -140,6 +140,8 @@ function newStatus(nodes: readonly string[]): NodeStatus {
     ready: true,
     document,
     peers: new Map(others),
+    liveness: new Map(others.map(([id]) => [id, 'alive'] as const)),
+    hints: new Map(),
     storage: { sequence: 7, damaged: 0 },
     live: { requests: 0, bytes: 0 },
   };

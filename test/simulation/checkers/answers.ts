@@ -1,21 +1,24 @@
 import { TICK_MS } from '../../../services/node/core/protocol/events.js';
-import type { Clock, Dot, Key } from '../../../services/node/core/types.js';
+import type { Clock, Dot } from '../../../services/node/core/types.js';
 import { covers, descends } from '../../../services/node/core/versioning/clock.js';
 import type { Machine } from '../machine.js';
 import type { Answer, Request } from '../requests.js';
 import type { DotLedger } from './dots.js';
-import type { Scene } from './scene.js';
+import { countedSince, type Scene } from './scene.js';
 
 /** What has to hold at the moment in which a client gets its answer. */
 
-/** Success means durable on as many complete directories as the write asked for (I1). */
+/**
+ * Success means durable on as many nodes as the write asked for (I1): on primaries whose directory counts and, with sloppy
+ * quorum, on stand-ins that kept a hint with it (R4).
+ */
 export function checkDurability(scene: Scene, dots: DotLedger, request: Request, answer: Answer): void {
-  const { key, wanted, write, n } = request;
+  const { wanted, write, n, key } = request;
   if (!write || answer.outcome !== 'ok') return;
   const clock = typeof answer.version === 'string' ? scene.clockOf(key, answer.version) : undefined;
   const counts = clock
-    ? [holders(scene, key, (durable) => descends(durable, clock))]
-    : dots.dotsOf(write.value, write.requestId).map((dot) => holders(scene, key, holdsDot(dot)));
+    ? [holders(scene, request, (durable) => descends(durable, clock))]
+    : dots.dotsOf(write.value, write.requestId).map((dot) => holders(scene, request, holdsDot(dot)));
   const durable = Math.max(0, ...counts);
   if (durable >= wanted) return;
   scene.report(
@@ -28,26 +31,35 @@ function holdsDot(dot: Dot): (durable: Clock) => boolean {
   return (durable) => covers(durable, dot);
 }
 
-/** Directories, not names: a node that lost its data counts once for what it had, and its new directory not at all. */
-function holders(scene: Scene, key: Key, holds: (durable: Clock) => boolean): number {
-  return scene.directories().filter((directory) => {
-    const durable = directory.complete ? directory.witnessed.get(key) : undefined;
-    return durable !== undefined && holds(durable);
-  }).length;
+/** A node that lost its data counts for what it had; its new directory does not count. */
+function holders(scene: Scene, request: Request, holds: (durable: Clock) => boolean): number {
+  const { key, quorum, sentAtMs } = request;
+  const primaries = scene.primaries(key);
+  const nodes = scene.directories().flatMap((directory) => {
+    const { node, witnessed, hinted, complete } = directory;
+    const durable = witnessed.get(key);
+    const counts = complete || countedSince(directory, sentAtMs);
+    if (!durable || !counts || !holds(durable)) return [];
+    return primaries.includes(node) || (quorum === 'sloppy' && hinted.has(key)) ? [node] : [];
+  });
+  return new Set(nodes).size;
 }
 
-/** A read that succeeds found as many complete replicas as it asked for (R3). */
+/** A read that succeeds found as many complete replicas as it asked for, or stand-ins that hold the key (R3). */
 export function checkCompleteness(
   scene: Scene,
-  { key, wanted, sentAtMs, write, n }: Request,
+  { key, wanted, sentAtMs, write, n, quorum }: Request,
   answer: Answer,
 ): void {
   if (write || answer.outcome !== 'ok') return;
-  const complete = scene.primaries(key).filter((node) =>
-    scene.directoriesOf(node).some((directory) => {
-      return directory.complete && (directory.lostAtMs ?? Infinity) >= sentAtMs;
-    }),
-  ).length;
+  const primaries = scene.primaries(key);
+  const nodes = scene.directories().flatMap((directory) => {
+    const { node, witnessed, oldCopyOf } = directory;
+    if (!countedSince(directory, sentAtMs)) return [];
+    if (quorum === 'strict') return primaries.includes(node) && !oldCopyOf ? [node] : [];
+    return primaries.includes(node) || witnessed.has(key) ? [node] : [];
+  });
+  const complete = new Set(nodes).size;
   if (complete >= wanted) return;
   scene.report(
     'R3',

@@ -154,8 +154,7 @@ function checkRead(state: State, request: Request, values: readonly ValueId[]): 
   if (quorum !== 'strict') return;
   const mustShow = (value: ValueId): boolean => {
     const facts = state.facts.get(value);
-    const overlaps = facts?.strict === true && facts.wanted + wanted > state.scene.primaries(key).length;
-    return overlaps && !wasPutBack(state, key, facts.sentAtMs);
+    return facts?.strict === true && facts.wanted + wanted > state.scene.primaries(key).length;
   };
   report(state, { key, values, acknowledgedBefore }, where, 'I7', mustShow);
 }
@@ -171,7 +170,8 @@ function onFinal(state: State, { key, node }: Request, { values = [] }: Answer):
   const acknowledgedBefore = historyOf(state.history, key).acknowledged.length;
   const mustShow = (value: ValueId): boolean => {
     const facts = state.facts.get(value);
-    return facts !== undefined && lostHolders(state, key, facts.sentAtMs) < facts.wanted;
+    if (!facts || lostHolders(state, key, facts) >= facts.wanted) return false;
+    return facts.strict || !isSetAside(state, key, value);
   };
   report(state, { key, values, acknowledgedBefore }, where, 'I2', mustShow);
 }
@@ -192,21 +192,30 @@ function report(
   }
 }
 
-/** Nodes whose copy of a write sent at `sinceMs` may be gone: disk lost since, or record damaged at any time (I2). */
-function lostHolders({ scene }: State, key: Key, sinceMs: number): number {
-  return scene.primaries(key).filter((node) =>
-    scene.directoriesOf(node).some(({ lostAtMs, quarantined }) => {
-      return (lostAtMs ?? -1) >= sinceMs || quarantined.has(key);
-    }),
-  ).length;
+/**
+ * Nodes whose copy of a write may be gone: disk lost since it was sent, or record damaged at any time (I2). With sloppy
+ * quorum the copy may have been that of any node that ever had the key.
+ */
+function lostHolders({ scene }: State, key: Key, { strict, sentAtMs }: WriteFacts): number {
+  const primaries = scene.primaries(key);
+  const nodes = scene.directories().flatMap(({ node, lostAtMs, quarantined, hinted }) => {
+    const mayHold = primaries.includes(node) || (!strict && hinted.has(key));
+    return mayHold && ((lostAtMs ?? -1) >= sentAtMs || quarantined.has(key)) ? [node] : [];
+  });
+  return new Set(nodes).size;
 }
 
-/** A wiped disk is known to be incomplete; one that was put back to an old copy answers as if nothing had happened. */
-function wasPutBack({ scene }: State, key: Key, sinceMs: number): boolean {
-  return scene.primaries(key).some((node) => {
-    const newest = scene.directoriesOf(node).at(-1);
-    return newest?.lostAtMs !== undefined && newest.lostAtMs >= sinceMs;
+/**
+ * A stand-in hands its copy over to its target even if that lost its disk before: there it waits, counting for nothing,
+ * for the node to be rebuilt. Only with sloppy quorum may the copies that a write counted end so.
+ */
+function isSetAside({ scene, dots }: State, key: Key, value: ValueId): boolean {
+  const clocks = scene.primaries(key).flatMap((node) => {
+    const directory = scene.directoriesOf(node).at(-1);
+    const clock = directory?.complete === false ? directory.witnessed.get(key) : undefined;
+    return clock ? [clock] : [];
   });
+  return dots.dotsOf(value, undefined).some((dot) => clocks.some((clock) => covers(clock, dot)));
 }
 
 function noteValues(

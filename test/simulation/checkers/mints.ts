@@ -2,6 +2,7 @@ import type { Clock, Dot, Sibling, VersionedRecord } from '../../../services/nod
 import { compareClocks } from '../../../services/node/core/versioning/clock.js';
 import type { WriteIntent } from '../requests.js';
 import { decodeValue } from '../values.js';
+import { actorsOf } from '../directory.js';
 import { type DotLedger, nameOf } from './dots.js';
 import type { Scene } from './scene.js';
 import type { Step } from './wire.js';
@@ -19,7 +20,7 @@ export function createMintChecker(
   const isNew = ({ directory }: Step, dot: Dot): boolean => {
     // A dot that was minted and lost before it was durable is minted again in the next life.
     const name = `${String(directory.incarnation)} ${nameOf(dot)}`;
-    if (dot.actor !== directory.actor || dots.isKnown(dot) || judged.has(name)) return false;
+    if (!actorsOf(directory).includes(dot.actor) || dots.isKnown(dot) || judged.has(name)) return false;
     judged.add(name);
     return true;
   };

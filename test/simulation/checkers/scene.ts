@@ -38,6 +38,11 @@ export interface Scene {
   clockOf(key: Key, version: string): Clock | undefined;
 }
 
+/** Whether copies and misses of the directory counted at that time or later. */
+export function countedSince({ complete, formerActors, lostAtMs }: Directory, sinceMs: number): boolean {
+  return (complete || formerActors.length > 0) && (lostAtMs ?? Infinity) >= sinceMs;
+}
+
 /** A request and its answer, as the oracle of the workload's verdict reads them. */
 export function sendLine({ n, sentAtMs, client, node, key, write }: Request): SendLine {
   const base = { t: 'send' as const, n, at: sentAtMs, client, node, key };

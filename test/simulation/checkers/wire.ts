@@ -1,7 +1,7 @@
 import type { Effect, NodeEvent, NodeSizes } from '../../../services/node/core/protocol/events.js';
 import type { Actor, Key, NodeId, VersionedRecord } from '../../../services/node/core/types.js';
 import { covers } from '../../../services/node/core/versioning/clock.js';
-import type { Directory } from '../directory.js';
+import { actorsOf, type Directory } from '../directory.js';
 import type { PlanLimits } from '../plan.js';
 import { type DotLedger, nameOf } from './dots.js';
 import type { Scene } from './scene.js';
@@ -88,7 +88,7 @@ function checkDurable(scene: Scene, key: Key, { clock }: VersionedRecord, where:
 }
 
 function directoriesOf(scene: Scene, actor: Actor): readonly Directory[] {
-  return scene.directories().filter((directory) => directory.actor === actor);
+  return scene.directories().filter((directory) => actorsOf(directory).includes(actor));
 }
 
 function checkReply(scene: Scene, replied: Set<string>, { node, directory }: Step, ticket: number): void {
@@ -98,10 +98,12 @@ function checkReply(scene: Scene, replied: Set<string>, { node, directory }: Ste
 }
 
 function checkSizes(scene: Scene, { node, sizes }: Step, limits: PlanLimits): void {
-  const { liveRequests, liveBytes, settling } = sizes;
+  const { liveRequests, liveBytes, settling, hints, repairs } = sizes;
   const isWithin =
     liveRequests <= limits.requestsMax &&
     liveBytes <= limits.requestBytesMax &&
-    settling <= limits.settlingMax;
+    settling <= limits.settlingMax &&
+    hints <= limits.hintsMax &&
+    repairs <= limits.repairsMax;
   if (!isWithin) scene.report('I14', `${node} is over its bounds: ${JSON.stringify(sizes)}`);
 }

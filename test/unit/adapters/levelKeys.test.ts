@@ -1,8 +1,14 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { createKeyLayout, keyOf, rangeOf } from '../../../services/node/adapters/level-storage/keys.js';
+import {
+  createKeyLayout,
+  hintedBy,
+  hintKey,
+  keyOf,
+  rangeOf,
+} from '../../../services/node/adapters/level-storage/keys.js';
 import { nodeDigests } from '../../../services/node/adapters/system.js';
-import type { Key } from '../../../services/node/core/types.js';
+import type { Key, NodeId } from '../../../services/node/core/types.js';
 
 const key = fc
   .uint8Array({ minLength: 1, maxLength: 50 })
@@ -32,5 +38,30 @@ describe('database keys', () => {
       expect([Buffer.compare(gte, stored), Buffer.compare(stored, lt)]).toEqual([-1, -1]);
     };
     fc.assert(fc.property(key, holds));
+  });
+
+  it('of hints hold the target behind its length, then the key, and give both back', () => {
+    const { gte, lt } = rangeOf('hint');
+    const holds = (text: string, bytes: Key): void => {
+      const stored = hintKey(text as NodeId, bytes);
+      const name = Buffer.from(text);
+      const wanted = [Buffer.from('h'), Buffer.of(name.length), name, Buffer.from(bytes, 'latin1')];
+      expect(Buffer.from(stored)).toEqual(Buffer.concat(wanted));
+      expect(hintedBy(Uint8Array.from(stored))).toEqual({ target: text, key: bytes });
+      expect([Buffer.compare(gte, stored), Buffer.compare(stored, lt)]).toEqual([-1, -1]);
+    };
+    fc.assert(fc.property(fc.string({ unit: 'binary', maxLength: 60 }), key, holds));
+  });
+
+  it.each([['h'], ['h\x01'], ['h\x05abcd']])(
+    'of hints are refused where they end too early: %j',
+    (stored) => {
+      expect(() => hintedBy(Uint8Array.from(Buffer.from(stored, 'latin1')))).toThrow('too early');
+    },
+  );
+
+  it('of hints take targets up to 255 bytes', () => {
+    expect(hintKey('é'.repeat(127) as NodeId, 'k' as Key)).toHaveLength(2 + 254 + 1);
+    expect(() => hintKey('é'.repeat(128) as NodeId, 'k' as Key)).toThrow(RangeError);
   });
 });

@@ -4,9 +4,20 @@ import {
   type Database,
   type Operation,
 } from '../../../services/node/adapters/level-storage/database.js';
+import type { Actor } from '../../../services/node/core/types.js';
 import type { Storage } from '../../../services/node/ports/storage.js';
 import { createLevelDirectory, type LevelDirectory } from '../../contract/support/levelDirectory.js';
-import { keyOf, read, recordOf, scanned, write, writeAll } from '../../contract/support/records.js';
+import {
+  change,
+  changeAll,
+  hintOf,
+  keyOf,
+  read,
+  recordOf,
+  scanned,
+  write,
+  writeAll,
+} from '../../contract/support/records.js';
 
 /** A disk that refuses batches while `full`, each database handle remembering whether it was written after a failure. */
 interface FaultyDisk {
@@ -137,6 +148,99 @@ describe('LevelDB storage on a failing disk', () => {
     await storage.close();
     storage = await open();
     expect(storage.identity.counter).toBe(50);
+  });
+
+  describe('with an identity renounced in the batch that failed', () => {
+    const actor = 'bbbbbbbbbbbbbbbb' as Actor;
+    const renounce = (counter: number) => ({ type: 'renounce', actor, counter }) as const;
+    const record = (name: string, counter: number) =>
+      ({ type: 'record', key: keyOf(name), record: recordOf(counter), counter }) as const;
+    let first: Actor;
+
+    beforeEach(async () => {
+      first = storage.identity.actor;
+      await write(storage, keyOf('k'), recordOf(60));
+      disk.full = true;
+    });
+
+    const reopened = async (): Promise<Storage> => {
+      disk.full = false;
+      await healthy();
+      await storage.close();
+      storage = await open();
+      return storage;
+    };
+
+    const refusedBatch = async (): Promise<void> => {
+      const batch = changeAll(storage, [renounce(3), record('l', 7)]);
+      await expect(batch).rejects.toThrow('No space left');
+    };
+
+    it('goes on as before where the batch is gone, with a counter that nobody was given', async () => {
+      await refusedBatch();
+      const { identity } = await reopened();
+      expect(identity).toMatchObject({ actor: first, counter: 60, complete: true });
+    });
+
+    it('goes on as the new actor where the batch reached the disk', async () => {
+      disk.keepsRefused = true;
+      await refusedBatch();
+      const { identity } = await reopened();
+      expect(identity).toMatchObject({ actor, counter: 7, complete: false });
+      expect(await read(storage, keyOf('l'))).toEqual({ status: 'found', record: recordOf(7) });
+    });
+
+    it.each([false, true])(
+      'takes the same identity again, never below a counter given under it: reached the disk %p',
+      async (keepsRefused) => {
+        disk.keepsRefused = keepsRefused;
+        await refusedBatch();
+        disk.full = false;
+        await healthy();
+        await changeAll(storage, [renounce(3)]);
+        const { identity } = await reopened();
+        expect(identity).toMatchObject({ actor, counter: 7, complete: false });
+      },
+    );
+
+    it.each([false, true])('takes another one: reached the disk %p', async (keepsRefused) => {
+      disk.keepsRefused = keepsRefused;
+      await refusedBatch();
+      disk.full = false;
+      await healthy();
+      const third = 'cccccccccccccccc' as Actor;
+      await changeAll(storage, [{ type: 'renounce', actor: third, counter: 1 }, record('l', 2)]);
+      const { identity } = await reopened();
+      expect(identity).toMatchObject({ actor: third, counter: 2, complete: false });
+    });
+
+    it('goes on through another failure, while it recovers', async () => {
+      disk.keepsRefused = true;
+      await refusedBatch();
+      await new Promise((resolve) => setTimeout(resolve, 30));
+      const { identity } = await reopened();
+      expect(identity).toMatchObject({ actor, counter: 7, complete: false });
+    });
+  });
+
+  it.each([false, true])('hints and drops of a failed batch are whole: reached the disk %p', async (kept) => {
+    disk.keepsRefused = kept;
+    const [old, fresh] = [hintOf('n2', 'old', 1), hintOf('n2', 'fresh', 2)];
+    await write(storage, keyOf('old'), recordOf(1));
+    await change(storage, { type: 'keepHint', hint: old });
+    disk.full = true;
+    const batch = changeAll(storage, [
+      { type: 'drop', key: old.key },
+      { type: 'forgetHint', target: old.target, key: old.key },
+      { type: 'keepHint', hint: fresh },
+    ]);
+    await expect(batch).rejects.toThrow('No space left');
+    disk.full = false;
+    await healthy();
+    expect((await read(storage, old.key)).status).toBe(kept ? 'missing' : 'found');
+    await storage.close();
+    storage = await open();
+    expect(storage.identity.hints).toEqual(kept ? [fresh] : [old]);
   });
 
   it('keeps trying while the database does not open, and answers reads with failed meanwhile', async () => {

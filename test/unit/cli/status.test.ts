@@ -33,6 +33,8 @@ async function cluster(changes: readonly Change[] = []): Promise<readonly Memory
         ready: true,
       },
       ...{ peers: Object.fromEntries(others.map((id) => [id, 'connected'])) },
+      ...{ liveness: Object.fromEntries(others.map((id) => [id, 'alive'])) },
+      hints: { total: 0, byTarget: {} },
       ...{ live: { requests: i, bytes: 0 }, storage: { sequence: 1234, damaged: 0 }, document },
       ...changes[i],
     };
@@ -50,7 +52,7 @@ describe('rondo status', () => {
     expect(run.exit).toBe(0);
     expect(run.out).toContain('3 of 3 nodes ready');
     for (const node of ['node-1', 'node-2', 'node-3']) {
-      expect(rowOf(run.out, node)).toMatch(/ ready +yes +3 +actor\d +\d +1,234 +0 +2\/2$/);
+      expect(rowOf(run.out, node)).toMatch(/ ready +yes +3 +actor\d +\d +1,234 +0 +2\/2 +2\/2 +0$/);
     }
   });
 
@@ -72,7 +74,7 @@ describe('rondo status', () => {
     const [first] = await cluster([{}, lame]);
     const run = await rondo(['status', '--url', first!.url]);
     expect(run.exit).toBe(4);
-    expect(rowOf(run.out, 'node-2')).toMatch(/not ready +no .* 2 +1\/2$/);
+    expect(rowOf(run.out, 'node-2')).toMatch(/not ready +no .* 2 +1\/2 +2\/2 +0$/);
     expect(run.out).toContain('node-2 sees node-3 as unreachable.');
     expect(run.out).toContain('node-2 has quarantined 2 damaged records');
   });
@@ -90,6 +92,47 @@ describe('rondo status', () => {
         { node: 'node-3', state: 'unreachable' },
       ],
     });
+  });
+
+  it('shows whom a node takes for suspect or dead, and what it keeps for whom', async () => {
+    const [first] = await cluster([
+      {
+        ...{ peers: { 'node-2': 'connected', 'node-3': 'unreachable' } },
+        ...{ liveness: { 'node-2': 'suspect', 'node-3': 'dead' } },
+        hints: { total: 1201, byTarget: { 'node-2': 1, 'node-3': 1200 } },
+      },
+    ]);
+    const run = await rondo(['status', '--url', first!.url]);
+    expect(run.exit).toBe(0);
+    expect(rowOf(run.out, 'node-1')).toMatch(/ 1\/2 +0\/2 +1,201$/);
+    expect(run.out).toContain('node-1 takes node-2 for suspect.');
+    expect(run.out).toContain('node-1 sees node-3 as unreachable and takes it for dead.');
+    expect(run.out).toContain('node-1 keeps 1 hint for node-2.');
+    expect(run.out).toContain('node-1 keeps 1,200 hints for node-3.');
+  });
+
+  it('as JSON adds up the hints of all nodes that answer, by target, beside those of each', async () => {
+    const [first, , third] = await cluster([
+      { hints: { total: 5, byTarget: { 'node-3': 5 } }, liveness: { 'node-2': 'alive', 'node-3': 'dead' } },
+      { hints: { total: 4, byTarget: { 'node-3': 3, 'node-1': 1 } } },
+      { hints: { total: 9, byTarget: { 'node-1': 9 } } },
+    ]);
+    await third!.close();
+    const run = await rondo(['status', '--url', first!.url, '--json']);
+    expect(jsonOf(run)).toMatchObject({
+      hints: { total: 9, byTarget: { 'node-1': 1, 'node-3': 8 } },
+      nodes: [
+        { liveness: { 'node-3': 'dead' }, hints: { total: 5, byTarget: { 'node-3': 5 } } },
+        { hints: { total: 4 } },
+        { state: 'unreachable' },
+      ],
+    });
+  });
+
+  it('as JSON has zero hints where nobody keeps any', async () => {
+    const [first] = await cluster();
+    const run = await rondo(['status', '--url', first!.url, '--json']);
+    expect(jsonOf(run)['hints']).toEqual({ total: 0, byTarget: {} });
   });
 
   it('exits 4 where no node answers, or what answers is no cluster', async () => {

@@ -3,14 +3,21 @@ import { ERRORS } from '../../../services/node/core/errors.js';
 import type { ErrorCode, RequestError } from '../../../services/node/core/errors.js';
 import type { Chunk } from '../../../services/node/core/protocol/chunks.js';
 import { CHUNK_BYTES } from '../../../services/node/core/protocol/chunks.js';
-import type { Envelope, Parcel } from '../../../services/node/core/protocol/envelope.js';
+import type {
+  Content,
+  Envelope,
+  EnvelopeHeader,
+  Parcel,
+} from '../../../services/node/core/protocol/envelope.js';
 import type {
   ForwardAnswer,
   Message,
+  NodeHeight,
   PutOutcome,
   PutRequest,
   ReadAnswer,
 } from '../../../services/node/core/protocol/messages.js';
+import { HEIGHTS_MAX } from '../../../services/node/core/protocol/messages.js';
 import { LIMITS } from '../../../services/node/core/types.js';
 import type { Actor, Key, NodeId, VersionedRecord } from '../../../services/node/core/types.js';
 import { compareDots } from '../../../services/node/core/versioning/clock.js';
@@ -39,7 +46,9 @@ const key = fc.oneof(
 /** Plain arrays: what is decoded must not be a Buffer. */
 const value = fc.uint8Array({ maxLength: 300 });
 
-const actor = latin1(1, 16) as fc.Arbitrary<Actor>;
+const actor = latin1(1, 32) as fc.Arbitrary<Actor>;
+
+const node = wellFormed(60).filter((id) => id !== '') as fc.Arbitrary<NodeId>;
 
 const marks = fc.array(
   plain({
@@ -117,11 +126,19 @@ const forwardAnswer: fc.Arbitrary<ForwardAnswer> = fc.oneof(
 
 const request = integer;
 
+const heights: fc.Arbitrary<NodeHeight[]> = fc.array(
+  plain({ node, actor, incarnation: integer, sequence: integer }),
+  { maxLength: HEIGHTS_MAX },
+);
+
 /** One arbitrary for each type of message: a new type breaks the build until it has one. */
 export const messagesByType: { [T in Message['type']]: fc.Arbitrary<Extract<Message, { type: T }>> } = {
-  read: plain({ type: fc.constant('read'), request, key }),
+  read: plain({ type: fc.constant('read'), request, key, strict: fc.boolean() }),
   readReply: plain({ type: fc.constant('readReply'), request, answer: readAnswer }),
-  write: plain({ type: fc.constant('write'), request, key, record }),
+  write: plain(
+    { type: fc.constant('write' as const), request, key, record, hintFor: node },
+    { requiredKeys: ['type', 'request', 'key', 'record'] },
+  ),
   writeReply: plain({
     type: fc.constant('writeReply'),
     request,
@@ -129,8 +146,8 @@ export const messagesByType: { [T in Message['type']]: fc.Arbitrary<Extract<Mess
   }),
   forward: plain({ type: fc.constant('forward'), request, put: putRequest }),
   forwardReply: plain({ type: fc.constant('forwardReply'), request, answer: forwardAnswer }),
-  ping: plain({ type: fc.constant('ping'), request }),
-  pong: plain({ type: fc.constant('pong'), request }),
+  ping: plain({ type: fc.constant('ping'), request, heights }),
+  pong: plain({ type: fc.constant('pong'), request, heights }),
 };
 
 export const message: fc.Arbitrary<Message> = fc.oneof(...Object.values(messagesByType));
@@ -151,16 +168,24 @@ const chunk: fc.Arbitrary<Chunk> = fc
     })),
   );
 
-const header = {
+const header: fc.Arbitrary<EnvelopeHeader> = plain({
   clusterId: wellFormed(60),
   epoch: integer,
   sender: wellFormed(60) as fc.Arbitrary<NodeId>,
   receiver: wellFormed(60) as fc.Arbitrary<NodeId>,
   incarnation: integer,
   counter: integer,
-};
+});
 
-export const envelope: fc.Arbitrary<Envelope> = fc.oneof(
-  plain({ ...header, lane: fc.constant('fast' as const), messages: fc.array(parcel, { maxLength: 8 }) }),
-  plain({ ...header, lane: fc.constant('large' as const), chunks: fc.array(chunk, { maxLength: 1 }) }),
+const content: fc.Arbitrary<Content> = fc.oneof(
+  plain({
+    lane: fc.constantFrom('fast' as const, 'bulk' as const),
+    messages: fc.array(parcel, { maxLength: 8 }),
+  }),
+  plain({
+    lane: fc.constantFrom('large' as const, 'bulk' as const),
+    chunks: fc.array(chunk, { maxLength: 1 }),
+  }),
 );
+
+export const envelope: fc.Arbitrary<Envelope> = plain({ header, content });

@@ -2,12 +2,30 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { DecodeError } from '../../../services/node/core/protocol/bytes.js';
 import { decodeMessage, encodeMessage, messageBytes } from '../../../services/node/core/protocol/codec.js';
-import type { Message } from '../../../services/node/core/protocol/messages.js';
-import type { Key } from '../../../services/node/core/types.js';
+import type { Message, NodeHeight } from '../../../services/node/core/protocol/messages.js';
+import { HEIGHTS_MAX } from '../../../services/node/core/protocol/messages.js';
+import type { Actor, Key, NodeId } from '../../../services/node/core/types.js';
 import { message, messagesByType } from './arbitraries.js';
 import { expectOnlyDecodeErrors, mutated } from './hostile.js';
 
-const ping: Message = { type: 'ping', request: 7 };
+const ping: Message = { type: 'ping', request: 7, heights: [] };
+const record = { clock: [], siblings: [], marks: [] };
+const height: NodeHeight = { node: 'n' as NodeId, actor: 'a' as Actor, incarnation: 1, sequence: 1 };
+
+const LONG = 'x'.repeat(300);
+
+/** The format on the wire, which other nodes rely on. */
+const GOLDEN: readonly [string, Message][] = [
+  ['01 07 016b 00', { type: 'read', request: 7, key: 'k' as Key, strict: false }],
+  ['01 07 016b 01', { type: 'read', request: 7, key: 'k' as Key, strict: true }],
+  ['03 07 016b 00 000000', { type: 'write', request: 7, key: 'k' as Key, record }],
+  ['03 07 016b 01 016e 000000', { type: 'write', request: 7, key: 'k' as Key, record, hintFor: height.node }],
+  ['04 8101 00', { type: 'writeReply', request: 129, answer: 'stored' }],
+  ['07 07 00', ping],
+  ['08 07 01 016e 0161 01 01', { type: 'pong', request: 7, heights: [height] }],
+];
+
+const bytesOf = (hex: string) => Uint8Array.from(Buffer.from(hex.replaceAll(' ', ''), 'hex'));
 
 describe('message codec', () => {
   it.each(Object.entries(messagesByType))('%s comes back as it was', (_type, arbitrary) => {
@@ -17,6 +35,26 @@ describe('message codec', () => {
       }),
       { numRuns: 500 },
     );
+  });
+
+  it.each(GOLDEN)('%s means what it always meant', (hex, meaning) => {
+    expect(encodeMessage(meaning)).toEqual(bytesOf(hex));
+    expect(decodeMessage(bytesOf(hex))).toStrictEqual(meaning);
+  });
+
+  it.each([
+    ['a strictness that is neither', '01 07 016b 02'],
+    ['a hint that is neither asked for nor not', '03 07 016b 02 016e 000000'],
+    ['a hint for nobody', '03 07 016b 01 00 000000'],
+    ['a hint for a node with too long a name', `03 07 016b 01 8102 ${'61'.repeat(257)} 000000`],
+    ['one height too many', `07 07 11 ${'016e 0161 01 01'.repeat(17)}`],
+    ['heights that are not there', '07 07 02 016e 0161 01 01'],
+    ['a height of no node', '07 07 01 00 0161 01 01'],
+    ['a height of an actor without a name', '07 07 01 016e 00 01 01'],
+    ['a height of an actor with too long a name', `07 07 01 016e 21 ${'61'.repeat(33)} 01 01`],
+    ['a height with half a name', '07 07 01 01ff 0161 01 01'],
+  ])('%s is refused', (_name, hex) => {
+    expect(() => decodeMessage(bytesOf(hex))).toThrow(DecodeError);
   });
 
   it('the measured size is never below the encoded one', () => {
@@ -32,7 +70,8 @@ describe('message codec', () => {
 
   it('a request number of the 2,000,000th life of a node survives', () => {
     const request = 2_000_000 * 2 ** 32 + 0xffff_ffff;
-    expect(decodeMessage(encodeMessage({ type: 'pong', request }))).toStrictEqual({ type: 'pong', request });
+    const sent: Message = { type: 'pong', request, heights: [] };
+    expect(decodeMessage(encodeMessage(sent))).toStrictEqual(sent);
   });
 
   it('random bytes are a message or a DecodeError, nothing else', () => {
@@ -74,13 +113,8 @@ describe('message codec', () => {
   });
 
   it('a record that claims many entries in few bytes is refused without room being made for them', () => {
-    const write = encodeMessage({
-      type: 'write',
-      request: 1,
-      key: 'k' as Key,
-      record: { clock: [], siblings: [], marks: [] },
-    });
-    const lying = Uint8Array.of(...write.subarray(0, 4), 0xff, 0xff, 0xff, 0x7f);
+    const write = encodeMessage({ type: 'write', request: 1, key: 'k' as Key, record });
+    const lying = Uint8Array.of(...write.subarray(0, -3), 0xff, 0xff, 0xff, 0x7f);
     expect(() => decodeMessage(lying)).toThrow(DecodeError);
   });
 
@@ -94,11 +128,17 @@ describe('message codec', () => {
   });
 
   it.each<[string, Message]>([
-    ['an empty key', { type: 'read', request: 1, key: '' as Key }],
-    ['a key that is too long', { type: 'read', request: 1, key: 'k'.repeat(4097) as Key }],
-    ['a negative number', { type: 'ping', request: -1 }],
-    ['a fraction', { type: 'ping', request: 1.5 }],
-    ['a number beyond the safe ones', { type: 'ping', request: 2 ** 53 }],
+    ['an empty key', { type: 'read', request: 1, key: '' as Key, strict: false }],
+    ['a key that is too long', { type: 'read', request: 1, key: 'k'.repeat(4097) as Key, strict: false }],
+    ['a negative number', { ...ping, request: -1 }],
+    ['a fraction', { ...ping, request: 1.5 }],
+    ['a number beyond the safe ones', { ...ping, request: 2 ** 53 }],
+    ['a hint for nobody', { type: 'write', request: 1, key: 'k' as Key, record, hintFor: '' as NodeId }],
+    ['one height too many', { ...ping, heights: new Array<NodeHeight>(HEIGHTS_MAX + 1).fill(height) }],
+    ['a height of an actor without a name', { ...ping, heights: [{ ...height, actor: '' as Actor }] }],
+    ['a height of an actor that is too long', { ...ping, heights: [{ ...height, actor: LONG as Actor }] }],
+    ['a height of a node that is too long', { ...ping, heights: [{ ...height, node: LONG as NodeId }] }],
+    ['a height that is none', { ...ping, heights: [{ ...height, sequence: -1 }] }],
   ])('%s is not written', (_name, wrong) => {
     expect(() => messageBytes(wrong)).toThrow('invariant violated');
   });

@@ -25,9 +25,17 @@ const HEADER = {
   counter: 1,
 };
 
+/** Behind the format, three names of one letter, the epoch and the incarnation. */
+const FORM_AT = 1 + 3 * 2 + 2;
+
 function batch(count: number): Envelope {
-  const pings = Array.from({ length: count }, (_, request): Message => ({ type: 'ping', request }));
-  return { ...HEADER, lane: 'fast', messages: pings.map((message) => ({ message, remainingMs: 5 })) };
+  const pings = Array.from({ length: count }, (_, request): Message => ({
+    type: 'ping',
+    request,
+    heights: [],
+  }));
+  const messages = pings.map((message) => ({ message, remainingMs: 5 }));
+  return { header: HEADER, content: { lane: 'fast', messages } };
 }
 
 describe('envelope codec', () => {
@@ -40,13 +48,31 @@ describe('envelope codec', () => {
     );
   });
 
+  it.each(['fast', 'large', 'bulk', 'bulkChunks'])(
+    'a form that is not its content is refused: %s',
+    (form) => {
+      const code = 1 + ['fast', 'large', 'bulk', 'bulkChunks'].indexOf(form);
+      const chunk = { transferId: 1, index: 0, count: 1, remainingMs: 1, bytes: new Uint8Array(1) };
+      const isBatch = form === 'fast' || form === 'bulk';
+      const bytes = encodeEnvelope(
+        isBatch ? { header: HEADER, content: { lane: 'large', chunks: [chunk] } } : batch(1),
+      );
+      expect(bytes[FORM_AT]).toBe(isBatch ? 2 : 1);
+      bytes[FORM_AT] = code;
+      expect(() => decodeEnvelope(bytes)).toThrow(DecodeError);
+    },
+  );
+
   it('is no longer than the overheads and the measured messages say', () => {
     fc.assert(
       fc.property(envelope, (sent) => {
         const content =
-          sent.lane === 'fast'
-            ? sent.messages.reduce((sum, each) => sum + messageBytes(each.message) + PARCEL_OVERHEAD_BYTES, 0)
-            : sent.chunks.reduce((sum, each) => sum + each.bytes.length + PARCEL_OVERHEAD_BYTES, 0);
+          'messages' in sent.content
+            ? sent.content.messages.reduce(
+                (sum, each) => sum + messageBytes(each.message) + PARCEL_OVERHEAD_BYTES,
+                0,
+              )
+            : sent.content.chunks.reduce((sum, each) => sum + each.bytes.length + PARCEL_OVERHEAD_BYTES, 0);
         expect(encodeEnvelope(sent).length).toBeLessThanOrEqual(ENVELOPE_OVERHEAD_BYTES + content);
       }),
       { numRuns: 500 },
@@ -74,11 +100,11 @@ describe('envelope codec', () => {
 
   it('a message that cannot be decoded is left out, and its neighbours are not', () => {
     const bytes = encodeEnvelope(batch(3));
-    // Each parcel ends with its message: type, request number.
-    bytes[bytes.length - 2 - 7] = 0xee;
+    // Each parcel ends with its message: type, request number, number of heights.
+    bytes[bytes.length - 3 - 8] = 0xee;
     const damaged: DecodeError[] = [];
-    const decoded = decodeEnvelope(bytes, (error) => damaged.push(error));
-    expect(decoded.lane === 'fast' && decoded.messages.map(({ message }) => message.request)).toEqual([0, 2]);
+    const { content } = decodeEnvelope(bytes, (error) => damaged.push(error));
+    expect('messages' in content && content.messages.map(({ message }) => message.request)).toEqual([0, 2]);
     expect(damaged).toHaveLength(1);
     expect(() => decodeEnvelope(bytes)).toThrow(DecodeError);
   });
@@ -87,15 +113,20 @@ describe('envelope codec', () => {
     expect(() => encodeEnvelope(batch(BATCH_MESSAGES_MAX + 1))).toThrow('invariant violated');
     const full = encodeEnvelope(batch(BATCH_MESSAGES_MAX));
     const at = full.indexOf(BATCH_MESSAGES_MAX);
-    expect(decodeEnvelope(full).lane).toBe('fast');
+    expect(decodeEnvelope(full).content.lane).toBe('fast');
     full[at] = BATCH_MESSAGES_MAX + 1;
     expect(() => decodeEnvelope(full)).toThrow(DecodeError);
   });
 
   it.each([-5, NaN])('a deadline of %d ms has passed when it arrives', (remainingMs) => {
-    const message: Message = { type: 'ping', request: 1 };
-    const sent: Envelope = { ...HEADER, lane: 'fast', messages: [{ message, remainingMs }] };
-    expect(decodeEnvelope(encodeEnvelope(sent))).toMatchObject({ messages: [{ remainingMs: 0 }] });
+    const message: Message = { type: 'ping', request: 1, heights: [] };
+    const sent: Envelope = {
+      header: HEADER,
+      content: { lane: 'fast', messages: [{ message, remainingMs }] },
+    };
+    expect(decodeEnvelope(encodeEnvelope(sent))).toMatchObject({
+      content: { messages: [{ remainingMs: 0 }] },
+    });
   });
 
   it.each([
@@ -107,9 +138,8 @@ describe('envelope codec', () => {
     ['a chunk that is too long', { index: 0, count: 1, bytes: new Uint8Array(CHUNK_BYTES + 1) }],
   ])('a chunk with %s is refused', (_name, wrong) => {
     const sent: Envelope = {
-      ...HEADER,
-      lane: 'large',
-      chunks: [{ transferId: 1, remainingMs: 1, ...wrong }],
+      header: HEADER,
+      content: { lane: 'large', chunks: [{ transferId: 1, remainingMs: 1, ...wrong }] },
     };
     expect(() => decodeEnvelope(encodeEnvelope(sent))).toThrow(DecodeError);
   });

@@ -9,9 +9,9 @@ import type { Machine } from '../../simulation/machine.js';
 import { clock, handMadeScene, intent, KEY, NODES, record } from './support/scene.js';
 
 const [N1, N2, N3] = NODES as [NodeId, NodeId, NodeId];
-const EMPTY: NodeSizes = { liveRequests: 0, liveBytes: 0, settling: 0, cells: 0 };
-const LIMITS = { requestsMax: 2, requestBytesMax: 1000, cellBytesMax: 1000, settlingMax: 2 };
-const TICK: NodeEvent = { type: 'tick' };
+const EMPTY: NodeSizes = { liveRequests: 0, liveBytes: 0, settling: 0, cells: 0, hints: 0, repairs: 0 };
+const LIMITS = { requestsMax: 2, requestBytesMax: 1000, cellBytesMax: 1000, settlingMax: 2, hintsMax: 2, repairsMax: 2 };
+const TICK: NodeEvent = { type: 'tick', sequence: 1 };
 const PUT: PutRequest = {
   key: KEY,
   value: new Uint8Array([1]),
@@ -36,6 +36,7 @@ const forwardTo = (to: NodeId): Effect => ({
   to,
   message: { type: 'forward', request: 7, put: PUT },
   remainingMs: 100,
+  bulk: false,
 });
 
 const forwardReply = (from: NodeId, answer: ForwardAnswer): NodeEvent => ({
@@ -51,6 +52,7 @@ describe('the judge of what nodes send', () => {
     to: N2,
     message: { type: 'write', request: 1, key: KEY, record: record({ a1: 'w1' }) },
     remainingMs: 100,
+    bulk: false,
   };
 
   it('finds a record that is sent before it is durable where it was minted (R1)', () => {

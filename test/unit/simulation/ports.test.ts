@@ -33,12 +33,14 @@ function disk(directory: Directory) {
     syncMs: () => SYNC_MS,
     readMs: () => 0,
     onDurable: () => undefined,
+    onChanged: () => undefined,
+    onRefused: () => undefined,
     onTorn: () => undefined,
     onFailed: () => undefined,
   });
   const done: (string | undefined)[] = [];
   const write = (key: Key, stored: VersionedRecord, counter: number) => {
-    storage.write({ key, record: stored, counter }, (error) => done.push(error?.message));
+    storage.write({ type: 'record', key, record: stored, counter }, (error) => done.push(error?.message));
   };
   return { schedule, gate, state, storage, done, write };
 }
@@ -132,7 +134,7 @@ describe('the simulated disk', () => {
 });
 
 const [N1, N2] = ['n1', 'n2'] as NodeId[] as [NodeId, NodeId];
-const PING: Message = { type: 'ping', request: 1 };
+const PING: Message = { type: 'ping', request: 1, heights: [] };
 
 function pair(plan: { lossRate?: number; duplicationRate?: number } = {}) {
   const schedule = createSchedule();

@@ -1,18 +1,29 @@
 import type { ReadResult } from '../../../services/node/core/protocol/events.js';
-import type { Actor, Digests, Key, VersionedRecord } from '../../../services/node/core/types.js';
+import type {
+  Actor,
+  Digests,
+  Height,
+  Hint,
+  Key,
+  NodeId,
+  VersionedRecord,
+} from '../../../services/node/core/types.js';
 import { decodeRecord, encodeRecord } from '../../../services/node/core/versioning/recordCodec.js';
-import type { Storage, StoredWrite } from '../../../services/node/ports/storage.js';
+import type { Storage, StorageChange } from '../../../services/node/ports/storage.js';
 
 /**
  * Storage without a disk, for tests; it passes the contract suite of the port. A {@link MemoryDisk} outlives the storages
  * that are opened on it one after the other, as a directory outlives processes. Batches take two turns of the event loop.
  */
 export interface MemoryDisk {
-  readonly actor: Actor;
-  readonly complete: boolean;
+  actor: Actor;
+  complete: boolean;
   /** Encoded records; anything that does not decode counts as damaged. */
   readonly records: Map<Key, Uint8Array>;
   readonly quarantined: Set<Key>;
+  /** By target and key. */
+  readonly hints: Map<string, Hint>;
+  heights: ReadonlyMap<NodeId, Height>;
   counter: number;
   sequence: number;
   incarnation: number;
@@ -35,6 +46,8 @@ export function createMemoryDisk({
     complete: founding,
     records: new Map(),
     quarantined: new Set(),
+    hints: new Map(),
+    heights: new Map(),
     counter: 0,
     sequence: 0,
     incarnation: 0,
@@ -49,9 +62,9 @@ export interface MemoryStorageOptions {
 }
 
 interface Pending {
-  readonly key: Key;
-  readonly bytes: Uint8Array;
-  readonly counter: number;
+  readonly sizeBytes: number;
+  /** The change has reached the disk. */
+  readonly apply: (disk: MemoryDisk) => void;
   readonly done: (error?: Error) => void;
 }
 
@@ -81,24 +94,25 @@ export function openMemoryStorage(disk: MemoryDisk, options: MemoryStorageOption
     busy = true;
     setImmediate(sync);
   };
-  const write = ({ key, record, counter }: StoredWrite, done: (error?: Error) => void): void => {
-    const bytes = encodeRecord(record);
+  const write = (change: StorageChange, done: (error?: Error) => void): void => {
+    const { sizeBytes, apply } = prepared(change);
     const pending = [...current, ...waiting];
-    const total = pending.reduce((sum, other) => sum + other.bytes.length, bytes.length);
+    const total = pending.reduce((sum, other) => sum + other.sizeBytes, sizeBytes);
     const over = pending.length > 0 && total > pendingBytesMax;
     if (closing || over) {
       setImmediate(done, new Error(closing ? 'the storage is closed' : 'more bytes wait than are allowed'));
       return;
     }
-    waiting.push({ key, bytes, counter, done });
+    waiting.push({ sizeBytes, apply, done });
     start();
   };
 
   commit(disk, []);
   disk.incarnation++;
-  const { actor, complete, counter, sequence, incarnation } = disk;
+  const { actor, complete, counter, sequence, incarnation, heights } = disk;
+  const hints = [...disk.hints.values()].sort((a, b) => a.order - b.order);
   return {
-    identity: { actor, complete, counter, sequence, incarnation },
+    identity: { actor, complete, counter, sequence, incarnation, hints, heights },
     read: (key, done) => done(closing ? { status: 'failed' } : lookUp(disk, key)),
     write,
     scan: () => scan(disk, options.digests, () => closing !== undefined),
@@ -118,12 +132,53 @@ export function openMemoryStorage(disk: MemoryDisk, options: MemoryStorageOption
   };
 }
 
-function commit(disk: MemoryDisk, writes: readonly Pending[]): void {
+function commit(disk: MemoryDisk, changes: readonly Pending[]): void {
   disk.sequence++;
-  for (const { key, bytes, counter } of writes) {
-    disk.records.set(key, bytes);
-    disk.counter = Math.max(disk.counter, counter);
+  for (const { apply } of changes) apply(disk);
+}
+
+/** Everything is copied here: the caller may change what it handed over. */
+function prepared(change: StorageChange): Omit<Pending, 'done'> {
+  if (change.type === 'record') {
+    const { key, counter } = change;
+    const bytes = encodeRecord(change.record);
+    const apply = (disk: MemoryDisk): void => {
+      disk.records.set(key, bytes);
+      disk.counter = Math.max(disk.counter, counter);
+    };
+    return { sizeBytes: bytes.length, apply };
   }
+  return { sizeBytes: 0, apply: applying(change) };
+}
+
+function applying(change: Exclude<StorageChange, { type: 'record' }>): (disk: MemoryDisk) => void {
+  switch (change.type) {
+    case 'drop':
+      return ({ records, quarantined }) => {
+        records.delete(change.key);
+        quarantined.delete(change.key);
+      };
+    case 'keepHint': {
+      const hint = { ...change.hint };
+      return ({ hints }) => hints.set(hintName(hint), hint);
+    }
+    case 'forgetHint':
+      return ({ hints }) => hints.delete(hintName(change));
+    case 'renounce':
+      return (disk) => {
+        disk.counter = change.actor === disk.actor ? Math.max(disk.counter, change.counter) : change.counter;
+        disk.actor = change.actor;
+        disk.complete = false;
+      };
+    case 'keepHeights': {
+      const heights = new Map(change.heights);
+      return (disk) => void (disk.heights = heights);
+    }
+  }
+}
+
+function hintName({ target, key }: Pick<Hint, 'target' | 'key'>): string {
+  return JSON.stringify([target, key]);
 }
 
 function lookUp(disk: MemoryDisk, key: Key): ReadResult {

@@ -1,35 +1,43 @@
 import { nodeDigests } from '../../../services/node/adapters/system.js';
 import { createNode } from '../../../services/node/core/node.js';
 import { NODE_LIMITS, type NodeLimits } from '../../../services/node/core/nodeOptions.js';
-import type {
-  Effect,
-  Fact,
-  NodeEvent,
-  NodeSizes,
-  ReadResult,
-  ReplyOutcome,
-  SteppingNode,
-  Ticket,
+import {
+  type Effect,
+  type Fact,
+  type NodeEvent,
+  type NodeSizes,
+  type ReplyOutcome,
+  type SteppingNode,
+  type Ticket,
+  TICK_MS,
 } from '../../../services/node/core/protocol/events.js';
 import type { GetRequest, Message, PutRequest } from '../../../services/node/core/protocol/messages.js';
 import { foundDocument } from '../../../services/node/core/ring/document.js';
 import { positionOf } from '../../../services/node/core/ring/position.js';
-import { createRing } from '../../../services/node/core/ring/replicaSets.js';
-import type { Actor, Key, NodeId, VersionedRecord } from '../../../services/node/core/types.js';
+import { createRing, type ReplicaSet } from '../../../services/node/core/ring/replicaSets.js';
+import type { Actor, Key, NodeId } from '../../../services/node/core/types.js';
+import { commit, copyDisk, type Disk, type DiskEffect, emptyDisk, isOfDisk, loadFrom } from './stepDisk.js';
 
 /**
- * Real nodes, driven by hand and in one thread: messages, loads and stores wait in one list until the test has them
- * carried out, dropped, repeated or failed. Time stands still until the test advances it.
+ * Real nodes, driven by hand and in one thread: messages, loads and changes of the disk wait in one list until the test
+ * has them carried out, dropped, repeated or failed. Time stands still until the test advances it. Probes of liveness
+ * are carried out at once, so that nodes are vouched for and alive unless the test says otherwise.
  */
 export interface StepCluster {
   readonly ids: readonly NodeId[];
   /** What waits to be carried out, oldest first. */
   readonly pending: Pending[];
   readonly facts: Fact[];
+  /** What is sent to or from these is lost. */
+  readonly silent: Set<NodeId>;
+  /** What is sent to these comes back as unroutable; their time stands still. */
+  readonly absent: Set<NodeId>;
   node(id: NodeId): SteppingNode;
   disk(id: NodeId): Disk;
   /** The nodes that hold the key, in their order. */
   primaries(key: Key): readonly NodeId[];
+  /** The nodes that stand in for them, in their order. */
+  fallbacks(key: Key): readonly NodeId[];
   put(id: NodeId, request: Partial<PutRequest> & { readonly key: Key }): Ticket;
   get(id: NodeId, request: Partial<GetRequest> & { readonly key: Key }): Ticket;
   probe(id: NodeId, target: NodeId, timeoutMs: number): Ticket;
@@ -42,14 +50,22 @@ export interface StepCluster {
   runAll(matches?: (item: Pending) => boolean): void;
   /** Takes what matches off the list, as if it were lost; returns it. */
   drop(matches: (item: Pending) => boolean): readonly Pending[];
-  /** A store that the disk refuses. */
-  failStore(item: PendingStore): void;
+  /** A change that the disk refuses. */
+  failStore(item: PendingStore | PendingChange): void;
   /** A message that cannot be routed. */
   bounce(item: PendingMessage): void;
-  /** Lets time pass, then has every node judge its deadlines. */
+  /** Lets time pass in one leap, in which no process ran, then has every node judge its deadlines. */
   advance(ms: number): void;
+  /** Lets time pass tick by tick, and carries out what waits after each. */
+  elapse(ms: number): void;
   /** A crash and a start: what was not stored is gone, and what was on its way to the node still arrives. */
   restart(id: NodeId): void;
+  /** A copy of what a node has on its disk. */
+  backUp(id: NodeId): Disk;
+  /** A crash, and a start on what was copied before. */
+  putBack(id: NodeId, copy: Disk): void;
+  /** A crash, and a start on an empty disk that takes itself for complete. */
+  wipe(id: NodeId): void;
   totalSizes(): NodeSizes;
 }
 
@@ -73,28 +89,30 @@ export interface PendingStore {
   readonly effect: Extract<Effect, { type: 'store' }>;
 }
 
-export type Pending = PendingMessage | PendingLoad | PendingStore;
-
-export interface Disk {
-  readonly actor: Actor;
-  readonly records: Map<Key, VersionedRecord>;
-  /** What a load of a key gives instead of what is stored. */
-  readonly faults: Map<Key, ReadResult>;
-  complete: boolean;
-  counter: number;
-  incarnation: number;
+/** Any other change of the disk. */
+export interface PendingChange {
+  readonly kind: 'change';
+  readonly node: NodeId;
+  readonly effect: Exclude<DiskEffect, { type: 'store' }>;
 }
+
+export type Pending = PendingMessage | PendingLoad | PendingStore | PendingChange;
 
 export interface StepClusterOptions {
   readonly nodes?: number;
   readonly replicas?: number;
   readonly limits?: Partial<NodeLimits>;
   readonly incomplete?: readonly string[];
+  /** `byHand`: probes of liveness wait like any message, and there are none before the first tick. */
+  readonly probes?: 'atOnce' | 'byHand';
   /** Sees every effect before it is carried out. */
   readonly onEffect?: (node: NodeId, effect: Effect) => void;
 }
 
 export const TIMEOUT_MS = 3000;
+export const NODE_TIMEOUT_MS = 2000;
+/** Silence after which a node is suspect, and some. */
+export const SUSPECT_AFTER_MS = NODE_TIMEOUT_MS / 4 + 2 * TICK_MS;
 
 const DIGESTS = nodeDigests();
 const SECRET = new Uint8Array(32).fill(7);
@@ -113,6 +131,13 @@ export const isStore =
   (node?: NodeId) =>
   (item: Pending): item is PendingStore =>
     item.kind === 'store' && (node === undefined || item.node === node);
+
+export const isChange =
+  (type?: PendingChange['effect']['type'], node?: NodeId) =>
+  (item: Pending): item is PendingChange =>
+    item.kind === 'change' &&
+    (type === undefined || item.effect.type === type) &&
+    (node === undefined || item.node === node);
 
 export const isLoad =
   (node?: NodeId) =>
@@ -140,49 +165,73 @@ export function createStepCluster(options: StepClusterOptions = {}): StepCluster
     nodes: ids.map((id) => ({ id, busAddress: '', httpAddress: '', weight: 1, zone: '' })),
   });
   const ring = createRing(document);
-  const disks = new Map(ids.map((id) => [id, emptyDisk(id, !options.incomplete?.includes(id))]));
+  const disks = new Map(
+    ids.map((id) => [id, emptyDisk(`actor-${id}`, !options.incomplete?.includes(id))]),
+  );
   const nodes = new Map<NodeId, SteppingNode>();
   const pending: Pending[] = [];
+  const probes: PendingMessage[] = [];
   const facts: Fact[] = [];
   const replies = new Map<Ticket, ReplyOutcome[]>();
+  const [silent, absent] = [new Set<NodeId>(), new Set<NodeId>()];
+  const lives = new Map<NodeId, number>();
   let now = { monotonicMs: 1000, wallMs: 1_700_000_000_000 };
   let lastTicket = 0;
 
   const disk = (id: NodeId): Disk => disks.get(id)!;
+  const replicaSet = (key: Key): ReplicaSet =>
+    ring.replicaSet(ring.partitionOf(positionOf(DIGESTS.md5(key))));
 
+  /** Opening the directory is a batch of its own, under a number of a life that was never used before. */
   function start(id: NodeId): void {
-    const { actor, counter, incarnation, complete } = disk(id);
+    const life = (lives.get(id) ?? 0) + 1;
+    lives.set(id, life);
+    const opened = disk(id);
+    opened.incarnation = Math.max(opened.incarnation + 1, life);
+    opened.sequence++;
+    const { actor, counter, incarnation, sequence, complete, hints, heights } = opened;
+    const identity = { actor, counter, incarnation, sequence, complete, heights, hints: [...hints.values()] };
+    const spareActor = `spare-${id}-${incarnation}` as Actor;
+    const times = { requestTimeoutMs: TIMEOUT_MS, nodeTimeoutMs: NODE_TIMEOUT_MS };
     const limits = { ...NODE_LIMITS, ...options.limits };
-    const rest = { document, versionSecret: SECRET, digests: DIGESTS, requestTimeoutMs: TIMEOUT_MS, limits };
-    nodes.set(id, createNode({ self: id, actor, counter, incarnation, complete, ...rest }));
+    const rest = { document, versionSecret: SECRET, digests: DIGESTS, limits };
+    nodes.set(id, createNode({ self: id, ...identity, spareActor, ...times, ...rest }));
+  }
+
+  function tick(id: NodeId): void {
+    if (!absent.has(id)) step(id, { type: 'tick', sequence: disk(id).sequence });
   }
 
   function step(id: NodeId, event: NodeEvent): readonly Effect[] {
     const effects = nodes.get(id)!.step(event, now);
     for (const effect of effects) perform(id, effect);
+    for (let probe = probes.shift(); probe; probe = probes.shift()) deliver(probe);
     return effects;
   }
 
   function perform(node: NodeId, effect: Effect): void {
     options.onEffect?.(node, effect);
-    switch (effect.type) {
-      case 'send': {
-        const { to, message, remainingMs } = effect;
-        pending.push({ kind: 'message', from: node, to, message, remainingMs });
-        return;
-      }
-      case 'load':
-        pending.push({ kind: 'load', node, effect });
-        return;
-      case 'store':
-        pending.push({ kind: 'store', node, effect });
-        return;
-      case 'observe':
-        facts.push(effect.fact);
-        return;
-      case 'reply':
-        replies.get(effect.ticket)!.push(effect.reply);
-    }
+    if (effect.type === 'send') send(node, effect);
+    else if (effect.type === 'load') pending.push({ kind: 'load', node, effect });
+    else if (effect.type === 'observe') facts.push(effect.fact);
+    else if (effect.type === 'reply') replies.get(effect.ticket)!.push(effect.reply);
+    else if (isOfDisk(effect)) change(node, effect);
+  }
+
+  function send(from: NodeId, { to, message, remainingMs }: Extract<Effect, { type: 'send' }>): void {
+    const isProbe = (message.type === 'ping' || message.type === 'pong') && message.request === 0;
+    const list = isProbe && options.probes !== 'byHand' ? probes : pending;
+    list.push({ kind: 'message', from, to, message, remainingMs });
+  }
+
+  /** Changes of one disk take effect in their order; those that nobody waits for do at once where they can. */
+  function change(node: NodeId, effect: DiskEffect): void {
+    const isAwaited = ['store', 'drop', 'keepHint'].includes(effect.type);
+    const isBehind = pending.some((item) => item.kind === 'store' && item.node === node);
+    if (effect.type === 'store') pending.push({ kind: 'store', node, effect });
+    else if (isAwaited || isBehind || pending.some(isChange(undefined, node)))
+      pending.push({ kind: 'change', node, effect });
+    else commit(disk(node), effect);
   }
 
   function take(item: Pending): void {
@@ -190,24 +239,37 @@ export function createStepCluster(options: StepClusterOptions = {}): StepCluster
     if (index >= 0) pending.splice(index, 1);
   }
 
+  function deliver(item: PendingMessage): void {
+    const { from, to, message, remainingMs } = item;
+    if (silent.has(to) || silent.has(from)) return;
+    if (absent.has(to)) step(from, { type: 'unroutable', to, message });
+    else step(to, { type: 'message', from, message, remainingMs });
+  }
+
   function run(item: Pending): void {
     take(item);
     switch (item.kind) {
-      case 'message': {
-        const { from, to, message, remainingMs } = item;
-        step(to, { type: 'message', from, message, remainingMs });
+      case 'message':
+        deliver(item);
         return;
-      }
       case 'load': {
         const { key, purpose } = item.effect;
-        step(item.node, { type: 'loaded', purpose, result: load(disk(item.node), key) });
+        step(item.node, { type: 'loaded', purpose, result: loadFrom(disk(item.node), key) });
         return;
       }
-      case 'store': {
-        const { key, store } = item.effect;
+      case 'store':
+      case 'change':
         commit(disk(item.node), item.effect);
-        step(item.node, { type: 'stored', key, store });
-      }
+        answer(item, true);
+    }
+  }
+
+  function answer({ node, effect }: PendingStore | PendingChange, durable: boolean): void {
+    if (effect.type === 'store' || effect.type === 'drop') {
+      step(node, { type: durable ? 'stored' : 'storeFailed', key: effect.key, store: effect.store });
+    } else if (effect.type === 'keepHint') {
+      const { target, key } = effect.hint;
+      step(node, { type: 'hintStored', target, key, durable });
     }
   }
 
@@ -218,24 +280,34 @@ export function createStepCluster(options: StepClusterOptions = {}): StepCluster
     return number;
   }
 
-  for (const id of ids) start(id);
+  function advance(ms: number): void {
+    now = { monotonicMs: now.monotonicMs + ms, wallMs: now.wallMs + ms };
+    ids.forEach(tick);
+  }
+
+  function runAll(matches: (item: Pending) => boolean = () => true): void {
+    for (let item = pending.find(matches); item; item = pending.find(matches)) run(item);
+  }
+
+  function restart(id: NodeId): void {
+    for (const item of pending.filter((other) => other.kind !== 'message' && other.node === id)) take(item);
+    absent.delete(id);
+    start(id);
+    if (options.probes !== 'byHand') tick(id);
+  }
+
+  ids.forEach(start);
+  if (options.probes !== 'byHand') ids.forEach(tick);
   return {
-    ids,
-    pending,
-    facts,
+    ...{ ids, pending, facts, silent, absent, disk, step, run, runAll, advance, restart },
     node: (id) => nodes.get(id)!,
-    disk,
-    primaries: (key) => ring.replicaSet(ring.partitionOf(positionOf(DIGESTS.md5(key)))).primaries,
+    primaries: (key) => replicaSet(key).primaries,
+    fallbacks: (key) => replicaSet(key).fallbacks,
     put: (id, request) => ticket(id, (n) => ({ type: 'put', ticket: n, request: { ...PUT, ...request } })),
     get: (id, request) =>
       ticket(id, (n) => ({ type: 'get', ticket: n, request: { quorum: 'sloppy', ...request } })),
     probe: (id, node, timeoutMs) => ticket(id, (n) => ({ type: 'probe', ticket: n, node, timeoutMs })),
     replies: (number) => replies.get(number)!,
-    step,
-    run,
-    runAll(matches = () => true) {
-      for (let item = pending.find(matches); item; item = pending.find(matches)) run(item);
-    },
     drop(matches) {
       const dropped = pending.filter(matches);
       dropped.forEach(take);
@@ -243,26 +315,35 @@ export function createStepCluster(options: StepClusterOptions = {}): StepCluster
     },
     failStore(item) {
       take(item);
-      step(item.node, { type: 'storeFailed', key: item.effect.key, store: item.effect.store });
+      answer(item, false);
     },
     bounce(item) {
       take(item);
       step(item.from, { type: 'unroutable', to: item.to, message: item.message });
     },
-    advance(ms) {
-      now = { monotonicMs: now.monotonicMs + ms, wallMs: now.wallMs + ms };
-      for (const id of ids) step(id, { type: 'tick' });
+    elapse(ms) {
+      for (let passed = 0; passed < ms; passed += TICK_MS) {
+        advance(TICK_MS);
+        runAll();
+      }
     },
-    restart(id) {
-      for (const item of pending.filter((other) => other.kind !== 'message' && other.node === id)) take(item);
-      disk(id).incarnation++;
-      start(id);
+    backUp: (id) => copyDisk(disk(id)),
+    putBack(id, copy) {
+      disks.set(id, copyDisk(copy));
+      restart(id);
+    },
+    wipe(id) {
+      disks.set(id, emptyDisk(`actor-${id}-${lives.get(id)!}`, true));
+      restart(id);
     },
     totalSizes: () => ids.map((id) => nodes.get(id)!.sizes()).reduce(addSizes),
   };
 }
 
-export const NO_SIZES: NodeSizes = { liveRequests: 0, liveBytes: 0, settling: 0, cells: 0 };
+export const NO_SIZES: NodeSizes = {
+  ...{ liveRequests: 0, liveBytes: 0, settling: 0, cells: 0 },
+  ...{ hints: 0, repairs: 0 },
+};
 
 const PUT = {
   value: bytes('value'),
@@ -271,26 +352,7 @@ const PUT = {
   onConflict: 'refuse',
 } as const satisfies Partial<PutRequest>;
 
-function emptyDisk(id: NodeId, complete: boolean): Disk {
-  const actor = `actor-${id}` as Actor;
-  return { actor, records: new Map(), faults: new Map(), complete, counter: 0, incarnation: 1 };
-}
-
-function load(disk: Disk, key: Key): ReadResult {
-  const record = disk.records.get(key);
-  return disk.faults.get(key) ?? (record ? { status: 'found', record } : { status: 'missing' });
-}
-
-function commit(disk: Disk, { key, record, counter }: PendingStore['effect']): void {
-  disk.records.set(key, record);
-  disk.counter = Math.max(disk.counter, counter);
-}
-
 function addSizes(a: NodeSizes, b: NodeSizes): NodeSizes {
-  return {
-    liveRequests: a.liveRequests + b.liveRequests,
-    liveBytes: a.liveBytes + b.liveBytes,
-    settling: a.settling + b.settling,
-    cells: a.cells + b.cells,
-  };
+  const sums = (Object.keys(a) as (keyof NodeSizes)[]).map((name) => [name, a[name] + b[name]] as const);
+  return Object.fromEntries(sums) as unknown as NodeSizes;
 }

@@ -1,6 +1,5 @@
 import { DecodeError } from '../../core/protocol/bytes.js';
-import type { Actor } from '../../core/types.js';
-import type { Entropy } from '../../ports/entropy.js';
+import { type Entropy, freshActor } from '../../ports/entropy.js';
 import type { Database, Operation } from './database.js';
 import { damaged, mismatch } from './errors.js';
 import { metadataKey, WHOLE_RANGE } from './keys.js';
@@ -9,7 +8,6 @@ import { openMetadata, sealMetadata, type Metadata } from './values.js';
 /** Who the data directory is: made once, continued at every open. */
 
 const STATE_KEY = metadataKey('state');
-const ACTOR_BYTES = 8;
 
 export interface IdentityOptions {
   readonly directory: string;
@@ -21,16 +19,22 @@ export interface IdentityOptions {
 
 /**
  * Takes up the identity of an opened database, or makes one where the database is empty, and syncs it: a new actor for a
- * new directory (I4), a new incarnation for every open.
+ * new directory (I4), a new incarnation for every open. The same batch deletes the `spoiled` keys and counts them.
  */
-export async function assumeIdentity(database: Database, options: IdentityOptions): Promise<Metadata> {
+export async function assumeIdentity(
+  database: Database,
+  options: IdentityOptions,
+  spoiled: readonly Uint8Array[],
+): Promise<Metadata> {
   const stored = readMetadata(database, options.directory);
   if (!stored && !(await isEmpty(database))) throw damaged(options.directory, 'its metadata is missing');
   if (stored && stored.partitions !== options.partitions) throw otherPartitions(stored, options);
   const before = stored ?? newIdentity(options);
   const incarnation = Math.max(before.incarnation + 1, options.incarnationFloor ?? 0);
-  const metadata = { ...before, incarnation, sequence: before.sequence + 1 };
-  await database.commit([metadataOperation(metadata)]);
+  const sequence = before.sequence + 1;
+  const metadata = { ...before, incarnation, sequence, damaged: before.damaged + spoiled.length };
+  const deletes = spoiled.map((key): Operation => ({ type: 'del', key }));
+  await database.commit([...deletes, metadataOperation(metadata)]);
   return metadata;
 }
 
@@ -52,7 +56,7 @@ export function metadataOperation(metadata: Metadata): Operation {
 function newIdentity(options: IdentityOptions): Metadata {
   return {
     partitions: options.partitions,
-    actor: Buffer.from(options.entropy.bytes(ACTOR_BYTES)).toString('hex') as Actor,
+    actor: freshActor(options.entropy),
     counter: 0,
     sequence: 0,
     incarnation: 0,

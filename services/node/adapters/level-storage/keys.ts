@@ -1,15 +1,19 @@
-import type { Digests, Key } from '../../core/types.js';
+import { DecodeError } from '../../core/protocol/bytes.js';
+import type { Digests, Key, NodeId } from '../../core/types.js';
 
 /**
  * Keys in the database: `o` | partition u16 | position u64 | key for records, the same with `q` for the raw bytes of
- * quarantined ones, `m` | name for metadata. A partition is one contiguous range, in the order of positions.
+ * quarantined ones, `h` | length of target u8 | target | key for hints, `m` | name for metadata. A partition is one
+ * contiguous range, in the order of positions.
  */
 
-const SPACES = { object: 0x6f, quarantine: 0x71, metadata: 0x6d } as const;
-type Space = 'object' | 'quarantine';
+const SPACES = { object: 0x6f, quarantine: 0x71, hint: 0x68, metadata: 0x6d } as const;
+type Space = 'object' | 'quarantine' | 'hint';
 
 const POSITION_OFFSET = 3;
 const KEY_OFFSET = 11;
+const TARGET_OFFSET = 2;
+const TARGET_BYTES_MAX = 0xff;
 
 export interface Range {
   readonly gte: Uint8Array;
@@ -41,6 +45,30 @@ export function createKeyLayout(partitions: number, digests: Pick<Digests, 'md5'
 
 export function metadataKey(name: string): Uint8Array {
   return Buffer.from(`${String.fromCharCode(SPACES.metadata)}${name}`, 'latin1');
+}
+
+/** Of what was last heard of the directories of other nodes. */
+export const HEIGHTS_KEY = metadataKey('heights');
+
+/** Throws RangeError where the target is longer than 255 bytes of UTF-8. */
+export function hintKey(target: NodeId, key: Key): Uint8Array {
+  const name = Buffer.from(target, 'utf8');
+  if (name.length > TARGET_BYTES_MAX) throw new RangeError('the target of a hint has too long a name');
+  const bytes = Buffer.allocUnsafe(TARGET_OFFSET + name.length + key.length);
+  bytes[0] = SPACES.hint;
+  bytes[1] = name.length;
+  bytes.set(name, TARGET_OFFSET);
+  bytes.write(key, TARGET_OFFSET + name.length, 'latin1');
+  return bytes;
+}
+
+/** Throws DecodeError where `stored` is shorter than it says. */
+export function hintedBy(stored: Uint8Array): { readonly target: NodeId; readonly key: Key } {
+  const bytes = Buffer.from(stored.buffer, stored.byteOffset, stored.length);
+  const end = TARGET_OFFSET + (bytes[1] ?? 0);
+  if (bytes.length < end) throw new DecodeError('the key of a hint ends too early');
+  const target = bytes.toString('utf8', TARGET_OFFSET, end) as NodeId;
+  return { target, key: bytes.toString('latin1', end) as Key };
 }
 
 /** All keys of a space. */

@@ -8,7 +8,7 @@ import { openRecord } from './values.js';
 /**
  * Keys whose record was found damaged. Such a record is never served: its raw bytes move to the quarantine range in the
  * next batch, and the key counts as damaged from then on, whatever is written to it later, because what was lost with it
- * may have been acknowledged (I2). Kept over restarts by the quarantine range itself.
+ * may have been acknowledged (I2); only dropping the key ends that. Kept over restarts by the quarantine range itself.
  */
 export interface Quarantine {
   has(key: Key): boolean;
@@ -18,14 +18,18 @@ export interface Quarantine {
   readonly waiting: boolean;
   /** Damaged records found since the directory was made. */
   readonly total: number;
-  /** What moves some of the waiting records, judged anew by what `database` holds now. No batch may be under way. */
-  moves(database: Database): Moves;
+  /**
+   * What moves some of the waiting records, judged anew by what `database` holds now, and forgets the marks of `dropped`
+   * keys. No batch may be under way; the dropping itself comes behind these operations.
+   */
+  moves(database: Database, dropped: readonly Key[]): Moves;
   /** The batch with these moves is durable. */
   moved(moves: Moves): void;
 }
 
 export interface Moves {
   readonly keys: readonly Key[];
+  readonly dropped: readonly Key[];
   readonly operations: readonly Operation[];
 }
 
@@ -65,14 +69,23 @@ function quarantineOf(keys: Set<Key>, layout: KeyLayout, before: number): Quaran
     get total() {
       return total;
     },
-    moves: (database) => movesOf(database, layout, waiting),
+    moves(database, dropped) {
+      const marked = dropped.filter((key) => keys.has(key));
+      const cleared = marked.map((key): Operation => ({ type: 'del', key: layout.quarantineKey(key) }));
+      const moves = movesOf(database, layout, waiting);
+      return { ...moves, dropped, operations: [...moves.operations, ...cleared] };
+    },
     moved(moves) {
       for (const key of moves.keys) waiting.delete(key);
+      for (const key of moves.dropped) {
+        keys.delete(key);
+        waiting.delete(key);
+      }
     },
   };
 }
 
-function movesOf(database: Database, layout: KeyLayout, waiting: ReadonlySet<Key>): Moves {
+function movesOf(database: Database, layout: KeyLayout, waiting: ReadonlySet<Key>): Omit<Moves, 'dropped'> {
   const keys: Key[] = [];
   const operations: Operation[] = [];
   let bytes = 0;

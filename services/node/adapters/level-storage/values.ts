@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib';
 import { ByteReader, ByteWriter, DecodeError } from '../../core/protocol/bytes.js';
-import type { Actor, VersionedRecord } from '../../core/types.js';
+import type { Actor, Height, NodeId, VersionedRecord } from '../../core/types.js';
 import { readRecord, writeRecord } from '../../core/versioning/recordCodec.js';
 import { keyBytes } from './keys.js';
 
@@ -12,6 +12,7 @@ import { keyBytes } from './keys.js';
 const FORMAT = 1;
 const HEADER_BYTES = 5;
 const ACTOR_CHARS_MAX = 32;
+const NAME_BYTES_MAX = 256;
 
 /** What the directory knows about itself; part of every synced batch (R2). */
 export interface Metadata {
@@ -60,7 +61,39 @@ export function openMetadata(key: Uint8Array, value: Uint8Array): Metadata {
   }));
 }
 
-function sealed(covered: Uint8Array, size: number, write: (out: ByteWriter) => void): Uint8Array {
+/** `order` is that of a hint; `key` its whole key in the database. */
+export function sealHint(key: Uint8Array, order: number): Uint8Array {
+  return sealed(key, 8, (out) => out.varint(order));
+}
+
+/** The order of a hint. Throws DecodeError where it is damaged. */
+export function openHint(key: Uint8Array, value: Uint8Array): number {
+  return opened(key, value, (input) => input.varint());
+}
+
+export function sealHeights(key: Uint8Array, heights: ReadonlyMap<NodeId, Height>): Uint8Array {
+  return sealed(key, heights.size * 64, (out) => {
+    out.varint(heights.size);
+    for (const [node, { actor, incarnation, sequence }] of heights) {
+      out.text(node).latin1(actor).varint(incarnation).varint(sequence);
+    }
+  });
+}
+
+/** Throws DecodeError where they are damaged. */
+export function openHeights(key: Uint8Array, value: Uint8Array): ReadonlyMap<NodeId, Height> {
+  return opened(key, value, (input) => {
+    const heights = new Map<NodeId, Height>();
+    for (let left = input.varint(); left > 0; left--) {
+      const node = input.text(NAME_BYTES_MAX) as NodeId;
+      const actor = input.latin1(ACTOR_CHARS_MAX) as Actor;
+      heights.set(node, { actor, incarnation: input.varint(), sequence: input.varint() });
+    }
+    return heights;
+  });
+}
+
+function sealed(covered: Uint8Array, size: number, write: (out: ByteWriter) => unknown): Uint8Array {
   const out = new ByteWriter(HEADER_BYTES + size);
   out.u8(FORMAT).u32(0);
   write(out);

@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
-import type { Envelope, Lane } from '../../core/protocol/envelope.js';
+import type { Content, Lane } from '../../core/protocol/envelope.js';
+import type { NodeId } from '../../core/types.js';
 import type { BusContext } from './context.js';
 import { createFrameReader, FRAME_BYTES_MAX } from './frames.js';
 import type { Rejection } from './reporter.js';
-import type { Content, Preamble, Remote, Session } from './session.js';
+import type { Preamble, Remote, Session } from './session.js';
 import { createSession, NONCE_BYTES, openPreamble, PREAMBLE_BYTES, sealPreamble } from './session.js';
 
 /** One socket between two nodes, from the preamble to its end. Both sides send heartbeats and watch for silence. */
@@ -14,8 +15,8 @@ export type CloseCause = 'ended' | 'silent' | 'rejected' | 'replaced' | 'timeout
 export interface ConnectionHandlers {
   /** The other side has proved who it is. */
   onOpen(remote: Remote): void;
-  /** Has content; the bytes behind it are not touched again. */
-  onEnvelope(envelope: Envelope): void;
+  /** Not empty; the bytes behind it are not touched again. */
+  onContent(from: NodeId, content: Content): void;
   onDrain(): void;
   /** Called once, and nothing after it. */
   onClose(cause: CloseCause): void;
@@ -154,9 +155,9 @@ function onSealed(state: ConnectionState, session: Session, frame: Uint8Array): 
     reject(state, opened.reason);
     return;
   }
-  const { envelope } = opened;
-  if (!state.remote) onHello(state, { peer: envelope.sender, lane: envelope.lane });
-  if (!isEmpty(envelope)) state.handlers.onEnvelope(envelope);
+  const { header, content } = opened.envelope;
+  if (!state.remote) onHello(state, { peer: header.sender, lane: content.lane });
+  if (!isEmpty(content)) state.handlers.onContent(header.sender, content);
 }
 
 function onHello(state: ConnectionState, remote: Remote): void {
@@ -165,12 +166,12 @@ function onHello(state: ConnectionState, remote: Remote): void {
   state.handlers.onOpen(remote);
 }
 
-function isEmpty(envelope: Envelope): boolean {
-  return (envelope.lane === 'fast' ? envelope.messages : envelope.chunks).length === 0;
+function isEmpty(content: Content): boolean {
+  return ('messages' in content ? content.messages : content.chunks).length === 0;
 }
 
 function heartbeat(lane: Lane): Content {
-  return lane === 'fast' ? { lane, messages: [] } : { lane, chunks: [] };
+  return lane === 'large' ? { lane, chunks: [] } : { lane, messages: [] };
 }
 
 function send(state: ConnectionState, content: Content, contentBytes: number): void {

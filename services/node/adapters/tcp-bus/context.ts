@@ -16,9 +16,9 @@ export interface TcpBusTuning {
   readonly redialMsMax: number;
   readonly flushMs: number;
   readonly transferAgeMs: number;
-  /** Connections of other nodes at one time, two for each of them as a rule. */
+  /** Connections of other nodes at one time, three for each of them as a rule. */
   readonly acceptedMax: number;
-  /** What may wait for one destination, in messages and in bytes. */
+  /** What may wait for one destination, in messages and in bytes; one message may be larger when nothing else waits. */
   readonly waiting: Readonly<Record<Lane, { readonly messagesMax: number; readonly bytesMax: number }>>;
   /** What may wait in a socket beyond what the kernel took; more stays in the queue. */
   readonly backlogBytes: number;
@@ -33,10 +33,11 @@ export const DEFAULT_TUNING: TcpBusTuning = {
   redialMsMax: 1000,
   flushMs: 1000,
   transferAgeMs: 30_000,
-  acceptedMax: 512,
+  acceptedMax: 768,
   waiting: {
     fast: { messagesMax: 16_384, bytesMax: 8 * 1024 * 1024 },
     large: { messagesMax: 256, bytesMax: 64 * 1024 * 1024 },
+    bulk: { messagesMax: 4096, bytesMax: 16 * 1024 * 1024 },
   },
   backlogBytes: 1024 * 1024,
 };

@@ -1,6 +1,5 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { ByteWriter } from '../../core/protocol/bytes.js';
-import { putU32 } from '../../core/protocol/envelope.js';
 
 /** The stream between two nodes: frames behind their length, each with a code of authenticity where there is a secret. */
 
@@ -43,12 +42,18 @@ export function createFrameReader(firstBytesMax: number, onFrame: (frame: Uint8A
         bytesMax = onFrame(frame);
         continue;
       }
-      const end = collect(data, at, head, headFilled);
-      headFilled += end - at;
-      at = end;
-      if (headFilled < LENGTH_BYTES) continue;
-      headFilled = 0;
-      const length = getU32(head);
+      let length: number;
+      if (headFilled === 0 && data.length - at >= LENGTH_BYTES) {
+        length = lengthAt(data, at);
+        at += LENGTH_BYTES;
+      } else {
+        const end = collect(data, at, head, headFilled);
+        headFilled += end - at;
+        at = end;
+        if (headFilled < LENGTH_BYTES) continue;
+        headFilled = 0;
+        length = lengthAt(head, 0);
+      }
       if (length === 0 || length > bytesMax) return false;
       if (data.length - at >= length) {
         at += length;
@@ -67,9 +72,7 @@ export function createFrameReader(firstBytesMax: number, onFrame: (frame: Uint8A
  */
 export function finishFrame(out: ByteWriter, key: Uint8Array | undefined): Uint8Array {
   if (key) out.raw(mac(key, out.bytes().subarray(LENGTH_BYTES)));
-  const frame = out.bytes();
-  putU32(frame, 0, frame.length - LENGTH_BYTES);
-  return frame;
+  return out.putU32(0, out.length - LENGTH_BYTES).bytes();
 }
 
 /** The body of a received frame, or undefined where its code is wrong or missing. */
@@ -85,6 +88,8 @@ export function mac(key: Uint8Array, data: Uint8Array): Uint8Array {
   return createHmac('sha256', key).update(data).digest();
 }
 
-function getU32(bytes: Uint8Array): number {
-  return new DataView(bytes.buffer, bytes.byteOffset).getUint32(0);
+function lengthAt(bytes: Uint8Array, at: number): number {
+  let length = 0;
+  for (let i = at; i < at + LENGTH_BYTES; i++) length = length * 0x100 + (bytes[i] ?? 0);
+  return length;
 }

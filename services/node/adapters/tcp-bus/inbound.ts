@@ -4,7 +4,7 @@ import { DecodeError } from '../../core/protocol/bytes.js';
 import type { Chunk, Reassembler } from '../../core/protocol/chunks.js';
 import { createReassembler } from '../../core/protocol/chunks.js';
 import { decodeMessage, MESSAGE_BYTES_MAX } from '../../core/protocol/codec.js';
-import type { Envelope } from '../../core/protocol/envelope.js';
+import type { Content } from '../../core/protocol/envelope.js';
 import type { Message } from '../../core/protocol/messages.js';
 import type { NodeId } from '../../core/types.js';
 import type { BusHandlers } from '../../ports/bus.js';
@@ -12,7 +12,6 @@ import type { HostPort } from './address.js';
 import type { Connection } from './connection.js';
 import { openConnection } from './connection.js';
 import type { BusContext } from './context.js';
-import type { Remote } from './session.js';
 
 /**
  * The receiving half: a listener, the connections of other nodes, large messages put together again. It sends nothing
@@ -26,6 +25,8 @@ export interface Inbound {
   close(): Promise<void>;
 }
 
+type ChunkLane = Extract<Content, { chunks: unknown }>['lane'];
+
 interface InboundState {
   readonly context: BusContext;
   readonly onMessage: BusHandlers['onMessage'];
@@ -33,7 +34,8 @@ interface InboundState {
   readonly connections: Set<Connection>;
   /** The newest connection of each sender and lane. */
   readonly current: Map<string, Connection>;
-  readonly reassembler: Reassembler;
+  /** One for each lane: bulk work must not take the room of requests. */
+  readonly reassemblers: Readonly<Record<ChunkLane, Reassembler>>;
   accepted: number;
 }
 
@@ -55,7 +57,7 @@ export async function openInbound(
   };
   const state: InboundState = {
     ...{ context, onMessage, onPeer, connections: new Set(), current: new Map() },
-    reassembler: createReassembler(limits),
+    reassemblers: { large: createReassembler(limits), bulk: createReassembler(limits) },
     accepted: 0,
   };
   const server = createServer((socket) => accept(state, socket));
@@ -64,7 +66,8 @@ export async function openInbound(
   await listen(server, address);
   return {
     tick: (nowMs) => {
-      for (let dropped = state.reassembler.expire(nowMs); dropped > 0; dropped--) {
+      const { large, bulk } = state.reassemblers;
+      for (let dropped = large.expire(nowMs) + bulk.expire(nowMs); dropped > 0; dropped--) {
         context.report.reject('transfer', { detail: 'not finished in time' });
       }
       for (const connection of state.connections) connection.tick(nowMs);
@@ -101,12 +104,13 @@ function accept(state: InboundState, socket: Socket): void {
       replace(state, key, connection);
       state.onPeer(remote.peer);
     },
-    onEnvelope: (envelope) => deliver(state, source, envelope),
+    onContent: (from, content) => deliver(state, source, from, content),
     onDrain: () => undefined,
     onClose: () => {
       state.connections.delete(connection);
       if (key !== undefined && state.current.get(key) === connection) state.current.delete(key);
-      state.reassembler.forget(source);
+      state.reassemblers.large.forget(source);
+      state.reassemblers.bulk.forget(source);
     },
   });
   state.connections.add(connection);
@@ -119,22 +123,27 @@ function replace(state: InboundState, key: string, connection: Connection): void
   older?.destroy('replaced');
 }
 
-function deliver(state: InboundState, source: string, envelope: Envelope): void {
-  if (envelope.lane === 'large') {
-    for (const chunk of envelope.chunks) {
-      onChunk(state, source, { peer: envelope.sender, lane: envelope.lane }, chunk);
-    }
+function deliver(state: InboundState, source: string, from: NodeId, content: Content): void {
+  if ('chunks' in content) {
+    const reassembler = state.reassemblers[content.lane];
+    for (const chunk of content.chunks) onChunk(state, reassembler, source, from, chunk);
     return;
   }
-  state.context.report.moved('received', envelope.messages.length);
-  for (const { message, remainingMs } of envelope.messages) {
-    state.onMessage(envelope.sender, message, remainingMs);
+  state.context.report.moved('received', content.messages.length);
+  for (const { message, remainingMs } of content.messages) {
+    state.onMessage(from, message, remainingMs);
   }
 }
 
-function onChunk(state: InboundState, source: string, { peer }: Remote, chunk: Chunk): void {
+function onChunk(
+  state: InboundState,
+  reassembler: Reassembler,
+  source: string,
+  peer: NodeId,
+  chunk: Chunk,
+): void {
   const { report, nowMs } = state.context;
-  const result = state.reassembler.accept(source, chunk, nowMs());
+  const result = reassembler.accept(source, chunk, nowMs());
   if (result.status === 'refused') report.reject('transfer', { peer });
   if (result.status !== 'complete') return;
   const message = decoded(state, peer, result.bytes);

@@ -29,6 +29,8 @@ export interface Link {
   abort(): void;
 }
 
+const BULK_PACKETS_PER_TURN = 2;
+
 type Phase =
   | {
       readonly name: 'dialling';
@@ -100,18 +102,31 @@ function schedulePump(link: LinkState): void {
   });
 }
 
-/** Hands packets to the socket until it has enough; the rest stays here, where it can still expire or come back. */
+/**
+ * Hands packets to the socket until it has enough; the rest stays here, where it can still expire or come back. Bulk work
+ * gets a small part of each turn of the event loop, so that requests need not wait for it here either.
+ */
 function pump(link: LinkState): void {
-  const { phase, outgoing, context } = link;
+  const { phase, outgoing, context, lane } = link;
   if (phase.name !== 'open') return;
   const nowMs = context.nowMs();
-  while (phase.connection.backlogBytes() < context.tuning.backlogBytes) {
+  let left = lane === 'bulk' ? BULK_PACKETS_PER_TURN : Infinity;
+  while (left-- > 0 && hasRoom(link, phase.connection)) {
     const packet = outgoing.next(nowMs);
     if (!packet) break;
     phase.connection.send(packet.content, packet.contentBytes);
     context.report.moved('sent', packet.messages);
   }
-  if (link.finishing && outgoing.isEmpty()) phase.connection.end();
+  if (outgoing.isEmpty()) {
+    if (link.finishing) phase.connection.end();
+  } else if (hasRoom(link, phase.connection)) {
+    schedulePump(link);
+  }
+}
+
+/** Where there is none, the socket tells when it is drained. */
+function hasRoom({ context }: LinkState, connection: Connection): boolean {
+  return connection.backlogBytes() < context.tuning.backlogBytes;
 }
 
 function dial(link: LinkState, queueing: boolean): void {
@@ -119,7 +134,7 @@ function dial(link: LinkState, queueing: boolean): void {
   const remote = { peer, lane };
   const connection = openConnection(context, connect(address), remote, {
     onOpen: () => opened(link, connection),
-    onEnvelope: () => undefined,
+    onContent: () => undefined,
     onDrain: () => pump(link),
     onClose: (cause) => lost(link, cause),
   });

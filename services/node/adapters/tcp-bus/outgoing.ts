@@ -1,10 +1,8 @@
-import type { Chunk } from '../../core/protocol/chunks.js';
 import { chunkOf } from '../../core/protocol/chunks.js';
 import { encodeMessage } from '../../core/protocol/codec.js';
-import type { Lane, Parcel } from '../../core/protocol/envelope.js';
+import type { Content, Lane, Parcel } from '../../core/protocol/envelope.js';
 import { BATCH_BYTES_MAX, BATCH_MESSAGES_MAX, PARCEL_OVERHEAD_BYTES } from '../../core/protocol/envelope.js';
 import type { Message } from '../../core/protocol/messages.js';
-import type { Content } from './session.js';
 
 /**
  * What waits for one destination on one lane, bounded in messages and bytes (I14), and how it is packed into frames.
@@ -44,20 +42,31 @@ export interface OutgoingLimits {
 
 export function createOutgoing(lane: Lane, limits: OutgoingLimits, onExpired: () => void): Outgoing {
   const queue = createQueue(limits, onExpired);
-  return lane === 'fast' ? createBatches(queue) : createTransfers(queue);
-}
-
-function createBatches(queue: Queue): Outgoing {
+  const transfer = createTransfer(queue, lane === 'bulk' ? lane : 'large');
+  const batchLane = lane === 'bulk' ? lane : 'fast';
   return {
     offer: (waiting) => queue.offer(waiting),
-    next: (nowMs) => nextBatch(queue, nowMs),
+    next: (nowMs) => {
+      if (transfer.isUnderWay()) return transfer.next(nowMs);
+      const oldest = queue.peek(nowMs);
+      if (!oldest) return undefined;
+      return isLarge(oldest) ? transfer.next(nowMs) : nextBatch(queue, batchLane, nowMs);
+    },
     isEmpty: () => queue.isEmpty(),
-    restart: () => undefined,
-    drain: () => queue.drain(),
+    restart: () => transfer.restart(),
+    drain: () => {
+      transfer.restart();
+      return queue.drain();
+    },
   };
 }
 
-function nextBatch(queue: Queue, nowMs: number): Packet | undefined {
+/** Too large for a batch. */
+export function isLarge({ sizeBytes }: Pick<Waiting, 'sizeBytes'>): boolean {
+  return sizeBytes > BATCH_BYTES_MAX;
+}
+
+function nextBatch(queue: Queue, lane: 'fast' | 'bulk', nowMs: number): Packet | undefined {
   const messages: Parcel[] = [];
   let contentBytes = 0;
   while (messages.length < BATCH_MESSAGES_MAX) {
@@ -67,12 +76,18 @@ function nextBatch(queue: Queue, nowMs: number): Packet | undefined {
     messages.push({ message: waiting.message, remainingMs: waiting.deadlineMs - nowMs });
     contentBytes += waiting.sizeBytes + PARCEL_OVERHEAD_BYTES;
   }
-  if (messages.length === 0) return undefined;
-  return { content: { lane: 'fast', messages }, contentBytes, messages: messages.length };
+  return { content: { lane, messages }, contentBytes, messages: messages.length };
 }
 
-/** The message under way stays at the head of the queue until its last chunk is handed over. */
-function createTransfers(queue: Queue): Outgoing {
+/** One large message on its way in chunks: it stays at the head of the queue until the last one is handed over. */
+interface Transfer {
+  isUnderWay(): boolean;
+  /** The next chunk of the message at the head. */
+  next(nowMs: number): Packet | undefined;
+  restart(): void;
+}
+
+function createTransfer(queue: Queue, lane: 'large' | 'bulk'): Transfer {
   let encoded: Uint8Array | undefined;
   let transferId = 0;
   let index = 0;
@@ -82,37 +97,26 @@ function createTransfers(queue: Queue): Outgoing {
     index = 0;
   }
 
-  function nextChunk(nowMs: number): { chunk: Chunk; last: boolean } | undefined {
-    // Half of a message is of no use: once begun it is finished, expired or not.
-    const waiting = encoded ? queue.head() : queue.peek(nowMs);
-    if (!waiting) return undefined;
-    if (!encoded) {
-      encoded = encodeMessage(waiting.message);
-      transferId++;
-    }
-    const chunk = chunkOf(encoded, transferId, index++, waiting.deadlineMs - nowMs);
-    const last = index === chunk.count;
-    if (last) {
-      queue.take();
-      restart();
-    }
-    return { chunk, last };
-  }
-
   return {
-    offer: (waiting) => queue.offer(waiting),
+    // Half of a message is of no use: once begun it is finished, expired or not.
+    isUnderWay: () => encoded !== undefined,
     next: (nowMs) => {
-      const next = nextChunk(nowMs);
-      if (!next) return undefined;
-      const contentBytes = next.chunk.bytes.length + PARCEL_OVERHEAD_BYTES;
-      return { content: { lane: 'large', chunks: [next.chunk] }, contentBytes, messages: next.last ? 1 : 0 };
+      const waiting = queue.head();
+      if (!waiting) return undefined;
+      if (!encoded) {
+        encoded = encodeMessage(waiting.message);
+        transferId++;
+      }
+      const chunk = chunkOf(encoded, transferId, index++, waiting.deadlineMs - nowMs);
+      const last = index === chunk.count;
+      if (last) {
+        queue.take();
+        restart();
+      }
+      const contentBytes = chunk.bytes.length + PARCEL_OVERHEAD_BYTES;
+      return { content: { lane, chunks: [chunk] }, contentBytes, messages: last ? 1 : 0 };
     },
-    isEmpty: () => queue.isEmpty(),
     restart,
-    drain: () => {
-      restart();
-      return queue.drain();
-    },
   };
 }
 

@@ -19,13 +19,17 @@ export type Rejection =
   | 'no_hello'
   | 'too_many';
 
-/** Counts everything and logs a bounded part of it: a hostile peer must not be able to fill a disk with log lines. */
+/**
+ * Counts everything and logs a bounded part of it: a hostile peer must not be able to fill a disk with log lines. What
+ * passes is added up here and told to the metrics at each {@link Reporter.flush}: they would cost as much as a message.
+ */
 export interface Reporter {
   reject(reason: Rejection, fields?: LogFields): void;
   log(level: LogLevel, message: string, fields: LogFields): void;
   moved(direction: 'sent' | 'received' | 'expired', messages: number): void;
   bytes(direction: 'sent' | 'received', count: number): void;
   unroutable(): void;
+  flush(): void;
 }
 
 const WINDOW_MS = 10_000;
@@ -34,6 +38,8 @@ const LINES_PER_WINDOW = 20;
 export function createReporter(log: Log, metrics: Metrics, nowMs: () => number): Reporter {
   const admitRejection = createLimiter(nowMs);
   const admitChange = createLimiter(nowMs);
+  const messages = { sent: 0, received: 0, expired: 0 };
+  const bytes = { sent: 0, received: 0 };
   return {
     reject: (reason, fields = {}) => {
       metrics.count('rondo_bus_rejected_total', { reason });
@@ -44,12 +50,25 @@ export function createReporter(log: Log, metrics: Metrics, nowMs: () => number):
     log: (level, message, fields) => {
       admitChange((suppressed) => log.log(level, message, { ...fields, suppressed }));
     },
-    moved: (direction, messages) => {
-      if (messages > 0) metrics.count('rondo_bus_messages_total', { direction }, messages);
-    },
-    bytes: (direction, count) => metrics.count('rondo_bus_bytes_total', { direction }, count),
+    moved: (direction, count) => void (messages[direction] += count),
+    bytes: (direction, count) => void (bytes[direction] += count),
     unroutable: () => metrics.count('rondo_bus_unroutable_total'),
+    flush: () => {
+      tell(metrics, 'rondo_bus_messages_total', messages);
+      tell(metrics, 'rondo_bus_bytes_total', bytes);
+    },
   };
+}
+
+function tell(
+  metrics: Metrics,
+  name: 'rondo_bus_messages_total' | 'rondo_bus_bytes_total',
+  sums: Record<string, number>,
+): void {
+  for (const [direction, sum] of Object.entries(sums)) {
+    if (sum > 0) metrics.count(name, { direction }, sum);
+    sums[direction] = 0;
+  }
 }
 
 /** Lets so many lines a window through; the first line of the next window says how many were left out. */

@@ -1,7 +1,6 @@
 import { ByteReader, ByteWriter, DecodeError } from '../../core/protocol/bytes.js';
-import type { Chunk } from '../../core/protocol/chunks.js';
-import type { Envelope, Lane, Parcel } from '../../core/protocol/envelope.js';
-import { decodeEnvelope, ENVELOPE_OVERHEAD_BYTES, writeEnvelope } from '../../core/protocol/envelope.js';
+import type { Content, Envelope, EnvelopeHeader, Lane } from '../../core/protocol/envelope.js';
+import { decodeEnvelope, writeEnvelope } from '../../core/protocol/envelope.js';
 import type { NodeId } from '../../core/types.js';
 import type { LocalNode } from './context.js';
 import { authenticate, finishFrame, LENGTH_BYTES, mac, MAC_BYTES } from './frames.js';
@@ -17,19 +16,16 @@ import type { Rejection } from './reporter.js';
 
 export const NONCE_BYTES = 16;
 const MAGIC = new Uint8Array([0x52, 0x4e, 0x44, 0x4f]);
-const PROTOCOL_VERSION = 1;
+const PROTOCOL_VERSION = 2;
 const KEY_LABEL = new TextEncoder().encode('rondo tcp bus 1');
+/** Room for what stands in front of an envelope's content, as a rule. */
+const HEADER_BYTES = 192;
 export const PREAMBLE_BYTES = MAGIC.length + 2 + NONCE_BYTES;
 
 export interface Preamble {
   readonly nonce: Uint8Array;
   readonly authenticated: boolean;
 }
-
-/** What one frame carries. */
-export type Content =
-  | { readonly lane: 'fast'; readonly messages: readonly Parcel[] }
-  | { readonly lane: 'large'; readonly chunks: readonly Chunk[] };
 
 export interface Remote {
   readonly peer: NodeId;
@@ -105,9 +101,12 @@ function sessionKey(secret: Uint8Array, { diallerNonce, acceptorNonce }: Session
 
 function seal(state: SessionState, to: Remote, content: Content, contentBytes: number): Uint8Array {
   const { clusterId, self, incarnation, epoch } = state.node;
-  const out = new ByteWriter(LENGTH_BYTES + ENVELOPE_OVERHEAD_BYTES + contentBytes + MAC_BYTES).u32(0);
-  const header = { clusterId, epoch: epoch(), sender: self, receiver: to.peer, incarnation };
-  writeEnvelope(out, { ...header, counter: ++state.sent, ...content });
+  // Where names are longer than that the writer grows; small frames share one allocation.
+  const room = LENGTH_BYTES + HEADER_BYTES + contentBytes + MAC_BYTES;
+  const out = new ByteWriter(Buffer.allocUnsafe(room)).u32(0);
+  const [sender, receiver, counter] = [self, to.peer, ++state.sent];
+  const header = { clusterId, epoch: epoch(), sender, receiver, incarnation, counter };
+  writeEnvelope(out, header, content);
   return finishFrame(out, state.key);
 }
 
@@ -116,7 +115,7 @@ function open(state: SessionState, frame: Uint8Array, onDamaged: () => void): Op
   if (!body) return { ok: false, reason: 'mac' };
   try {
     const envelope = decodeEnvelope(body, onDamaged);
-    const reason = misaddressed(state, envelope) ?? stale(state, envelope);
+    const reason = misaddressed(state, envelope) ?? stale(state, envelope.header);
     return reason ? { ok: false, reason } : { ok: true, envelope };
   } catch (error) {
     if (error instanceof DecodeError) return { ok: false, reason: 'malformed' };
@@ -124,22 +123,22 @@ function open(state: SessionState, frame: Uint8Array, onDamaged: () => void): Op
   }
 }
 
-function misaddressed(state: SessionState, envelope: Envelope): Rejection | undefined {
+function misaddressed(state: SessionState, { header, content }: Envelope): Rejection | undefined {
   const { clusterId, self } = state.node;
-  if (envelope.clusterId !== clusterId) return 'cluster';
-  if (envelope.receiver !== self) return 'receiver';
+  if (header.clusterId !== clusterId) return 'cluster';
+  if (header.receiver !== self) return 'receiver';
   if (!state.remote) {
-    if (!state.isPeer(envelope.sender)) return 'sender';
-    state.remote = { peer: envelope.sender, lane: envelope.lane };
+    if (!state.isPeer(header.sender)) return 'sender';
+    state.remote = { peer: header.sender, lane: content.lane };
   }
   const { peer, lane } = state.remote;
-  return envelope.sender === peer && envelope.lane === lane ? undefined : 'sender';
+  return header.sender === peer && content.lane === lane ? undefined : 'sender';
 }
 
-function stale(state: SessionState, envelope: Envelope): Rejection | undefined {
-  state.remoteIncarnation ??= envelope.incarnation;
-  if (envelope.incarnation !== state.remoteIncarnation) return 'replay';
-  if (envelope.counter <= state.received) return 'replay';
-  state.received = envelope.counter;
+function stale(state: SessionState, header: EnvelopeHeader): Rejection | undefined {
+  state.remoteIncarnation ??= header.incarnation;
+  if (header.incarnation !== state.remoteIncarnation) return 'replay';
+  if (header.counter <= state.received) return 'replay';
+  state.received = header.counter;
   return undefined;
 }

@@ -1,39 +1,84 @@
 import { requestError, type RequestError } from '../errors.js';
 import type { ReadAnswer } from '../protocol/messages.js';
 import type { NodeId, VersionedRecord } from '../types.js';
-import { mergeRecords } from '../versioning/record.js';
-import { countIn, countOut, startTally, type Tally, verdict } from './quorum.js';
+import { isTombstone, mergeRecords } from '../versioning/record.js';
+import { askToo, countIn, countOut, startTally, type Tally, verdict } from './quorum.js';
 
 /**
- * One GET: asks the primaries, merges what they hold, answers at R. A miss counts only from a complete primary; one that
- * is not complete counts for nothing (R3), so that too few complete replicas end in 503 and never in "not found".
+ * One GET: asks R primaries, merges what they hold, answers at R. Whoever cannot answer is replaced: by a primary that was
+ * not asked yet, then by a fallback (R4); one that is only slow is joined by the rest. A miss counts only from a complete
+ * primary, a fallback only where it holds the key, and a replica that is not complete counts for nothing (R3): too few
+ * complete replicas end in 503 and never in "not found".
  */
 export type GetState = CollectingGet | { readonly phase: 'done' };
+
+/** Who may be asked, best first. With strict quorum there are no fallbacks. */
+export interface ReadSet {
+  readonly primaries: readonly NodeId[];
+  readonly fallbacks: readonly NodeId[];
+}
 
 interface CollectingGet {
   readonly phase: 'collecting';
   readonly tally: Tally;
+  readonly primaries: readonly NodeId[];
+  /** Primaries first. */
+  readonly unasked: readonly NodeId[];
+  /** What complete primaries hold. */
+  readonly held: readonly Held[];
   readonly merged: VersionedRecord | undefined;
   readonly incomplete: number;
+}
+
+interface Held {
+  readonly node: NodeId;
+  readonly record: VersionedRecord | undefined;
 }
 
 export type GetEvent =
   | { readonly type: 'answered'; readonly from: NodeId; readonly answer: ReadAnswer }
   | { readonly type: 'unroutable'; readonly from: NodeId }
+  /** Silent for so long that it may be dead; its answer still counts. */
+  | { readonly type: 'suspect'; readonly from: NodeId }
+  /** The primaries that were asked take longer than usual. */
+  | { readonly type: 'hedge' }
   | { readonly type: 'deadline' };
 
 /** `found` without a record: a quorum of complete replicas holds nothing. */
 export type GetResult =
-  | { readonly status: 'found'; readonly record: VersionedRecord | undefined }
+  | {
+      readonly status: 'found';
+      readonly record: VersionedRecord | undefined;
+      /** Primaries that lack some of the record. */
+      readonly behind: readonly NodeId[];
+    }
   | { readonly status: 'failed'; readonly error: RequestError };
 
 export interface GetStep {
   readonly state: GetState;
+  readonly ask?: readonly NodeId[];
   readonly result?: GetResult;
 }
 
-export function startGet(wanted: number, asked: readonly NodeId[]): GetState {
-  return { phase: 'collecting', tally: startTally(wanted, asked), merged: undefined, incomplete: 0 };
+/** `suspects` are joined by others from the start. */
+export function startGet(
+  wanted: number,
+  { primaries, fallbacks }: ReadSet,
+  suspects: ReadonlySet<NodeId>,
+): GetStep {
+  const asked = primaries.slice(0, wanted);
+  const state: CollectingGet = {
+    phase: 'collecting',
+    tally: startTally(wanted, asked),
+    primaries,
+    unasked: [...primaries.slice(wanted), ...fallbacks],
+    held: [],
+    merged: undefined,
+    incomplete: 0,
+  };
+  const joining = asked.filter((node) => suspects.has(node)).length;
+  const { ask, ...step } = askMore(state, joining);
+  return { ...step, ask: [...asked, ...(ask ?? [])] };
 }
 
 export function stepGet(state: GetState, event: GetEvent): GetStep {
@@ -50,8 +95,11 @@ type Row<S> = {
 };
 
 const COLLECTING: Row<CollectingGet> = {
-  answered: (state, { from, answer }) => judge(onAnswer(state, from, answer)),
-  unroutable: (state, { from }) => judge({ ...state, tally: countOut(state.tally, from) }),
+  answered: (state, { from, answer }) =>
+    state.tally.pending.includes(from) ? onAnswer(state, from, answer) : { state },
+  unroutable: (state, { from }) => without(state, from),
+  suspect: (state, { from }) => (state.tally.pending.includes(from) ? askMore(state, 1) : { state }),
+  hedge: (state) => askMore(state, state.unasked.filter((node) => state.primaries.includes(node)).length),
   deadline: (state) => fail(state),
 };
 
@@ -59,34 +107,66 @@ const late = (): GetStep => ({ state: { phase: 'done' } });
 const DONE: Readonly<Record<GetEvent['type'], () => GetStep>> = {
   answered: late,
   unroutable: late,
+  suspect: late,
+  hedge: late,
   deadline: late,
 };
 
-function onAnswer(state: CollectingGet, from: NodeId, answer: ReadAnswer): CollectingGet {
-  if (!state.tally.pending.includes(from)) return state;
+function onAnswer(state: CollectingGet, from: NodeId, answer: ReadAnswer): GetStep {
+  const isPrimary = state.primaries.includes(from);
   switch (answer.status) {
     case 'found': {
       const merged = state.merged ? mergeRecords(state.merged, answer.record) : answer.record;
-      return { ...state, merged, tally: countIn(state.tally, from) };
+      const held = isPrimary ? [...state.held, { node: from, record: answer.record }] : state.held;
+      return judge({ ...state, merged, held, tally: countIn(state.tally, from) });
     }
-    case 'missing':
-      return { ...state, tally: countIn(state.tally, from) };
+    case 'missing': {
+      if (!isPrimary) return without(state, from);
+      const held = [...state.held, { node: from, record: undefined }];
+      return judge({ ...state, held, tally: countIn(state.tally, from) });
+    }
     case 'incomplete':
-      return { ...state, tally: countOut(state.tally, from), incomplete: state.incomplete + 1 };
+      return without({ ...state, incomplete: state.incomplete + 1 }, from);
     case 'refused':
-      return { ...state, tally: countOut(state.tally, from) };
+      return without(state, from);
   }
 }
 
+/** `node` will not count; another takes its place. */
+function without(state: CollectingGet, node: NodeId): GetStep {
+  if (!state.tally.pending.includes(node)) return { state };
+  const step = askMore({ ...state, tally: countOut(state.tally, node) }, 1);
+  return step.ask || step.state.phase === 'done' ? step : judge(step.state);
+}
+
+function askMore(state: CollectingGet, count: number): GetStep {
+  const ask = state.unasked.slice(0, count);
+  if (ask.length === 0) return { state };
+  const tally = ask.reduce(askToo, state.tally);
+  return { state: { ...state, tally, unasked: state.unasked.slice(count) }, ask };
+}
+
 function judge(state: CollectingGet): GetStep {
-  switch (verdict(state.tally)) {
+  switch (verdict(state.tally, state.unasked.length)) {
     case 'enough':
-      return { state: { phase: 'done' }, result: { status: 'found', record: state.merged } };
+      return {
+        state: { phase: 'done' },
+        result: { status: 'found', record: state.merged, behind: behind(state) },
+      };
     case 'impossible':
       return fail(state);
     case 'open':
       return { state };
   }
+}
+
+/** A tombstone is not given to a replica that holds nothing: it may have reaped it (R13). */
+function behind({ held, merged }: CollectingGet): readonly NodeId[] {
+  if (!merged) return [];
+  const lacking = held.filter(({ record }) =>
+    record ? mergeRecords(record, merged) !== record : !isTombstone(merged),
+  );
+  return lacking.map(({ node }) => node);
 }
 
 function fail({ tally, incomplete }: CollectingGet): GetStep {

@@ -2,16 +2,27 @@ import { requestError } from '../errors.js';
 import type { Ticket } from '../protocol/events.js';
 import type { GetOutcome, GetRequest, RequestNumber } from '../protocol/messages.js';
 import type { Outbox } from '../protocol/outbox.js';
-import type { Key, NodeId } from '../types.js';
+import type { Key, NodeId, VersionedRecord } from '../types.js';
 import { recordBytes, visibleValues } from '../versioning/record.js';
 import { encodeVersion, type VersionSeal } from '../versioning/version.js';
-import { type GetEvent, type GetResult, type GetState, startGet, stepGet } from './getMachine.js';
+import {
+  type GetEvent,
+  type GetResult,
+  type GetState,
+  type GetStep,
+  type ReadSet,
+  startGet,
+  stepGet,
+} from './getMachine.js';
 import { type Budget, LiveTable } from './liveTable.js';
 
 interface LiveGet {
   readonly ticket: Ticket;
   readonly key: Key;
+  readonly strict: boolean;
   readonly deadlineMs: number;
+  /** When the rest of the primaries is asked; never where all are. */
+  hedgeAtMs: number;
   bytes: number;
   state: GetState;
 }
@@ -27,50 +38,95 @@ export interface CoordinatedGet {
 /** What a live GET costs beside the values that it holds. */
 export const GET_BYTES = 1024;
 
+/** Long against an answer of a healthy replica, short against what a person notices. */
+export const HEDGE_AFTER_MS = 40;
+
+/** Has primaries that lack some of a record given it, after the reply (read repair). */
+export type Repair = (key: Key, record: VersionedRecord, behind: readonly NodeId[]) => void;
+
 /** The GETs that this node coordinates: feeds each one's machine and carries out what it decides. */
 export class Gets {
   readonly #live: LiveTable<LiveGet>;
   readonly #self: NodeId;
   readonly #seal: VersionSeal;
   readonly #outbox: Outbox;
+  readonly #repair: Repair;
 
   constructor(options: {
     readonly self: NodeId;
     readonly budget: Budget;
     readonly seal: VersionSeal;
     readonly outbox: Outbox;
+    readonly repair: Repair;
   }) {
     this.#live = new LiveTable(options.budget);
     this.#self = options.self;
     this.#seal = options.seal;
     this.#outbox = options.outbox;
+    this.#repair = options.repair;
   }
 
-  open(number: RequestNumber, get: CoordinatedGet, primaries: readonly NodeId[]): void {
+  open(number: RequestNumber, get: CoordinatedGet, set: ReadSet, suspects: ReadonlySet<NodeId>): void {
     const { ticket, wanted, deadlineMs } = get;
-    const { key } = get.request;
-    const state = startGet(wanted, primaries);
-    this.#live.add(number, { ticket, key, state, deadlineMs, bytes: GET_BYTES });
-    for (const node of primaries) {
-      if (node === this.#self) this.#outbox.load(key, { for: 'localRead', request: number });
-      else this.#outbox.send(node, { type: 'read', request: number, key }, deadlineMs);
-    }
+    const { key, quorum } = get.request;
+    const step = startGet(wanted, set, suspects);
+    const hedges = wanted < set.primaries.length;
+    const live: LiveGet = {
+      ticket,
+      key,
+      strict: quorum === 'strict',
+      deadlineMs,
+      hedgeAtMs: hedges ? this.#outbox.now.monotonicMs + HEDGE_AFTER_MS : Infinity,
+      bytes: GET_BYTES,
+      state: step.state,
+    };
+    this.#live.add(number, live);
+    this.#advance(number, live, step);
   }
 
   /** Late and repeated events find no live request, or a machine that ignores them. */
   on(number: RequestNumber, event: GetEvent): void {
     const live = this.#live.get(number);
-    if (!live) return;
-    const step = stepGet(live.state, event);
-    live.state = step.state;
-    const result = step.result ?? this.#overBudget(number, step.state);
-    if (!result) return;
-    this.#live.delete(number);
-    this.#outbox.reply(live.ticket, { to: 'get', outcome: this.#outcome(live.key, result) });
+    if (live) this.#advance(number, live, stepGet(live.state, event));
+  }
+
+  /** Some nodes have just become suspect. */
+  suspect(nodes: readonly NodeId[]): void {
+    for (const number of this.#live.numbers()) {
+      for (const from of nodes) this.on(number, { type: 'suspect', from });
+    }
   }
 
   expire(nowMs: number): void {
     for (const number of this.#live.expired(nowMs)) this.on(number, { type: 'deadline' });
+    for (const number of this.#live.numbers()) this.#hedge(number, nowMs);
+  }
+
+  #hedge(number: RequestNumber, nowMs: number): void {
+    const live = this.#live.get(number);
+    if (!live || live.hedgeAtMs > nowMs) return;
+    live.hedgeAtMs = Infinity;
+    this.#outbox.observe('readHedged');
+    this.on(number, { type: 'hedge' });
+  }
+
+  #advance(number: RequestNumber, live: LiveGet, step: GetStep): void {
+    live.state = step.state;
+    const result = step.result ?? this.#overBudget(number, step.state);
+    if (!result) {
+      for (const node of step.ask ?? []) this.#ask(number, live, node);
+      return;
+    }
+    this.#live.delete(number);
+    this.#outbox.reply(live.ticket, { to: 'get', outcome: this.#outcome(live.key, result) });
+    if (result.status === 'found' && result.record && result.behind.length > 0) {
+      this.#repair(live.key, result.record, result.behind);
+    }
+  }
+
+  #ask(number: RequestNumber, { key, strict, deadlineMs }: LiveGet, node: NodeId): void {
+    if (node === this.#self) this.#outbox.load(key, { for: 'localRead', request: number, strict });
+    else this.#outbox.send(node, { type: 'read', request: number, key, strict }, deadlineMs);
   }
 
   /** Values that wait for others to come count like those of a PUT (I14); how large they are is known only now. */

@@ -63,6 +63,11 @@ export class LiveTable<T extends Timed> {
     this.#budget.bytes -= entry.bytes;
   }
 
+  /** All requests, oldest first. */
+  numbers(): readonly number[] {
+    return [...this.#entries.keys()];
+  }
+
   /** Requests whose deadline has come, oldest first. */
   expired(nowMs: number): readonly number[] {
     const due: number[] = [];

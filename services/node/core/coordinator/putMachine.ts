@@ -1,38 +1,49 @@
 import { requestError, type RequestError } from '../errors.js';
 import type { WriteAnswer } from '../protocol/messages.js';
 import type { NodeId, VersionedRecord } from '../types.js';
-import { countIn, countOut, startTally, type Tally, verdict } from './quorum.js';
+import { askToo, countIn, countOut, startTally, type Tally, verdict } from './quorum.js';
 
 /**
  * One PUT at its coordinator: resolving (waits for the newest record here) → persisting (the minted record is on its way
  * to this disk) → replicating (durable here, and only now sent to the other primaries: R1) → settling (answered, some
- * primaries still to hear from) → done. Answers at W durable copies, its own being one (I1). A stale write goes from
- * resolving to refusing, where it waits as long as the record that beat it is not durable.
+ * primaries still to hear from) → done. Answers at W durable copies, its own being one (I1). A primary that is unroutable,
+ * refuses or is silent past its suspect time is replaced by a fallback at once; where there is none left, or the client
+ * has its answer already, this node keeps the hint (R4, R5). A stale write goes from resolving to refusing, where it
+ * waits as long as the record that beat it is not durable.
  */
 export type PutState =
-  | {
-      readonly phase: 'resolving';
-      readonly wanted: number;
-      readonly self: NodeId;
-      readonly others: readonly NodeId[];
-    }
+  | ({ readonly phase: 'resolving' } & WriteSet)
   | Persisting
   | { readonly phase: 'refusing'; readonly error: RequestError }
   | Replicating
-  | { readonly phase: 'settling'; readonly missing: readonly NodeId[] }
+  | { readonly phase: 'settling'; readonly owed: readonly Owed[] }
   | { readonly phase: 'done' };
 
-interface Persisting {
-  readonly phase: 'persisting';
+/** Who is to hold the write: this node, the other primaries, and who may stand in for those, best first. */
+export interface WriteSet {
   readonly wanted: number;
   readonly self: NodeId;
   readonly others: readonly NodeId[];
+  readonly fallbacks: readonly NodeId[];
+}
+
+interface Persisting extends WriteSet {
+  readonly phase: 'persisting';
   readonly record: VersionedRecord;
 }
 
 interface Replicating {
   readonly phase: 'replicating';
   readonly tally: Tally;
+  readonly record: VersionedRecord;
+  readonly fallbacks: readonly NodeId[];
+  readonly owed: readonly Owed[];
+}
+
+/** A primary that is not known to hold the write, and the fallback that was asked to stand in for it. */
+interface Owed {
+  readonly target: NodeId;
+  readonly standIn?: NodeId;
 }
 
 export type PutEvent =
@@ -47,10 +58,13 @@ export type PutEvent =
   | { readonly type: 'stale'; readonly error: RequestError }
   /** The record here is not sound or its load failed, so that this node must not mint on it (R2). */
   | { readonly type: 'unsound' }
-  | { readonly type: 'stored' }
+  /** Durable here; `suspects` are not waited for. */
+  | { readonly type: 'stored'; readonly suspects: ReadonlySet<NodeId> }
   | { readonly type: 'storeFailed' }
   | { readonly type: 'answered'; readonly from: NodeId; readonly answer: WriteAnswer }
   | { readonly type: 'unroutable'; readonly from: NodeId }
+  /** Silent for so long that it may be dead; its answer still counts. */
+  | { readonly type: 'suspect'; readonly from: NodeId }
   | { readonly type: 'deadline' };
 
 export type PutResult =
@@ -59,13 +73,19 @@ export type PutResult =
   /** Nothing was done; another primary may coordinate (R6). */
   | { readonly status: 'declined' };
 
+/** To whom the finished record goes; with `hintFor`, to stand in for that primary. */
+export interface Destination {
+  readonly node: NodeId;
+  readonly hintFor?: NodeId;
+}
+
 export interface PutStep {
   readonly state: PutState;
   /** Send this finished record to these nodes. */
-  readonly send?: { readonly to: readonly NodeId[]; readonly record: VersionedRecord };
+  readonly send?: { readonly to: readonly Destination[]; readonly record: VersionedRecord };
   readonly result?: PutResult;
-  /** How many primaries had not confirmed when the write was forgotten. */
-  readonly missed?: number;
+  /** Primaries for which this node keeps a hint from now on. */
+  readonly hints?: readonly NodeId[];
 }
 
 type PhaseOf<P extends PutState['phase']> = Extract<PutState, { phase: P }>;
@@ -76,8 +96,8 @@ type Cell<P extends PutState['phase'], T extends PutEvent['type']> = (
 ) => PutStep;
 type Table = { readonly [P in PutState['phase']]: { readonly [T in PutEvent['type']]: Cell<P, T> } };
 
-export function startPut(wanted: number, self: NodeId, others: readonly NodeId[]): PutState {
-  return { phase: 'resolving', wanted, self, others };
+export function startPut(set: WriteSet): PutState {
+  return { phase: 'resolving', ...set };
 }
 
 export function stepPut(state: PutState, event: PutEvent): PutStep {
@@ -92,8 +112,7 @@ const fail = (error: RequestError): PutStep => end({ status: 'failed', error });
 /** State × event, no cell empty: a new phase or event does not build until every pairing has an answer. */
 export const PUT_TABLE: Table = {
   resolving: {
-    resolved: ({ wanted, self, others }, { record }) =>
-      stay({ phase: 'persisting', wanted, self, others, record }),
+    resolved: (state, { record }) => stay({ ...state, phase: 'persisting', record }),
     refused: (_, { error }) => fail(error),
     stale: (_, { error }) => stay({ phase: 'refusing', error }),
     unsound: () => end({ status: 'declined' }),
@@ -101,6 +120,7 @@ export const PUT_TABLE: Table = {
     storeFailed: stay,
     answered: stay,
     unroutable: stay,
+    suspect: stay,
     deadline: () => fail(requestError('deadline_exceeded', {}, 'none')),
   },
   refusing: {
@@ -112,6 +132,7 @@ export const PUT_TABLE: Table = {
     storeFailed: () => fail(requestError('storage_unavailable', {}, 'none')),
     answered: stay,
     unroutable: stay,
+    suspect: stay,
     deadline: () => fail(requestError('deadline_exceeded', {}, 'none')),
   },
   persisting: {
@@ -123,6 +144,7 @@ export const PUT_TABLE: Table = {
     storeFailed: () => fail(requestError('storage_unavailable', {}, 'unknown')),
     answered: stay,
     unroutable: stay,
+    suspect: stay,
     deadline: () => fail(requestError('deadline_exceeded', {}, 'unknown')),
   },
   replicating: {
@@ -132,10 +154,10 @@ export const PUT_TABLE: Table = {
     unsound: stay,
     stored: stay,
     storeFailed: stay,
-    answered: ({ tally }, { from, answer }) =>
-      judge(answer === 'stored' ? countIn(tally, from) : countOut(tally, from)),
-    unroutable: ({ tally }, { from }) => judge(countOut(tally, from)),
-    deadline: ({ tally }) => quorumMissed(tally),
+    answered: onAnswer,
+    unroutable: (state, { from }) => judge(replace({ ...state, tally: countOut(state.tally, from) }, from)),
+    suspect: (state, { from }) => judge(replace(state, from)),
+    deadline: ({ tally, owed }) => quorumMissed(tally, owed),
   },
   settling: {
     resolved: stay,
@@ -144,10 +166,13 @@ export const PUT_TABLE: Table = {
     unsound: stay,
     stored: stay,
     storeFailed: stay,
-    answered: ({ missing }, { from, answer }) =>
-      answer === 'stored' ? settle(missing, from) : stay({ phase: 'settling', missing }),
-    unroutable: stay,
-    deadline: ({ missing }) => ({ state: { phase: 'done' }, missed: missing.length }),
+    answered: ({ owed }, { from, answer }) => {
+      if (answer === 'refused') return giveUp(owed, from);
+      return { state: settling(owed.filter((one) => !isPaidBy(one, from, answer))) };
+    },
+    unroutable: ({ owed }, { from }) => giveUp(owed, from),
+    suspect: ({ owed }, { from }) => giveUp(owed, from),
+    deadline: ({ owed }) => ({ state: { phase: 'done' }, hints: targets(owed) }),
   },
   done: {
     resolved: stay,
@@ -158,40 +183,103 @@ export const PUT_TABLE: Table = {
     storeFailed: stay,
     answered: stay,
     unroutable: stay,
+    suspect: stay,
     deadline: stay,
   },
 };
 
-function onStored({ wanted, self, others, record }: Persisting): PutStep {
+function onStored(state: Persisting, { suspects }: EventOf<'stored'>): PutStep {
+  const { wanted, self, others, fallbacks, record } = state;
   const tally = countIn(startTally(wanted, [self, ...others]), self);
-  return { ...judge(tally), send: { to: others, record } };
+  const owed = others.map((target) => ({ target }));
+  let step: Replacing = {
+    state: { phase: 'replicating', tally, record, fallbacks, owed },
+    to: [],
+    hints: [],
+  };
+  for (const node of others) if (suspects.has(node)) step = replaceToo(step, node);
+  return judge({ ...step, to: [...others.map((node) => ({ node })), ...step.to] });
 }
 
-function judge(tally: Tally): PutStep {
+function onAnswer(state: Replicating, { from, answer }: EventOf<'answered'>): PutStep {
+  const { tally, owed } = state;
+  const counted = answer === 'stored' ? countIn(tally, from) : countOut(tally, from);
+  if (answer === 'refused') return judge(replace({ ...state, tally: counted }, from));
+  const left = owed.filter((one) => !isPaidBy(one, from, answer));
+  const next = { ...state, tally: counted, owed: left };
+  // A fallback that is not complete keeps no hint.
+  return judge(left.length < owed.length || answer === 'stored' ? nothingMore(next) : replace(next, from));
+}
+
+/** A replica that is not complete has the write, which counts for nothing; a fallback then does not stand in. */
+function isPaidBy({ target, standIn }: Owed, from: NodeId, answer: WriteAnswer): boolean {
+  return target === from || (standIn === from && answer === 'stored');
+}
+
+/** A replicating write, who is asked now, and for whom nobody is left to ask. */
+interface Replacing {
+  readonly state: Replicating;
+  readonly to: readonly Destination[];
+  readonly hints: readonly NodeId[];
+}
+
+function nothingMore(state: Replicating): Replacing {
+  return { state, to: [], hints: [] };
+}
+
+/** Has the next fallback stand in for a primary, or for the fallback that stood in for it. */
+function replace(state: Replicating, node: NodeId): Replacing {
+  return replaceToo(nothingMore(state), node);
+}
+
+function replaceToo({ state, to, hints }: Replacing, node: NodeId): Replacing {
+  const failed = state.owed.find(({ target, standIn }) => (standIn ?? target) === node);
+  if (!failed) return { state, to, hints };
+  const { target } = failed;
+  const [standIn, ...fallbacks] = state.fallbacks;
+  const others = state.owed.filter((one) => one !== failed);
+  if (standIn === undefined) return { state: { ...state, owed: others }, to, hints: [...hints, target] };
+  const tally = askToo(state.tally, standIn);
+  const owed = [...others, { target, standIn }];
+  return {
+    state: { ...state, tally, fallbacks, owed },
+    to: [...to, { node: standIn, hintFor: target }],
+    hints,
+  };
+}
+
+function judge({ state, to, hints }: Replacing): PutStep {
+  const { tally, owed, record } = state;
+  const send = to.length > 0 ? { send: { to, record } } : {};
+  const kept = hints.length > 0 ? { hints } : {};
   switch (verdict(tally)) {
     case 'enough':
-      return { state: afterReply(unconfirmed(tally)), result: { status: 'written' } };
-    case 'impossible':
-      return quorumMissed(tally);
+      return { state: settling(owed), result: { status: 'written' }, ...send, ...kept };
+    case 'impossible': {
+      const missed = quorumMissed(tally, owed);
+      return { ...missed, ...send, hints: [...hints, ...targets(owed)] };
+    }
     case 'open':
-      return { state: { phase: 'replicating', tally } };
+      return { state, ...send, ...kept };
   }
 }
 
 /** The record is durable here and may be elsewhere: whether it prevails is unknown to the client. */
-function quorumMissed(tally: Tally): PutStep {
+function quorumMissed(tally: Tally, owed: readonly Owed[]): PutStep {
   const error = requestError('quorum_not_met', { got: tally.counted, wanted: tally.wanted }, 'unknown');
-  return { ...fail(error), missed: unconfirmed(tally).length };
+  return { ...fail(error), hints: targets(owed) };
 }
 
-function unconfirmed(tally: Tally): readonly NodeId[] {
-  return [...tally.pending, ...tally.out];
+function settling(owed: readonly Owed[]): PutState {
+  return owed.length === 0 ? { phase: 'done' } : { phase: 'settling', owed };
 }
 
-function afterReply(missing: readonly NodeId[]): PutState {
-  return missing.length === 0 ? { phase: 'done' } : { phase: 'settling', missing };
+/** The record is not in memory any more, so that no further fallback can be asked. */
+function giveUp(owed: readonly Owed[], from: NodeId): PutStep {
+  const given = owed.filter(({ target, standIn }) => (standIn ?? target) === from);
+  return { state: settling(owed.filter((one) => !given.includes(one))), hints: targets(given) };
 }
 
-function settle(missing: readonly NodeId[], confirmed: NodeId): PutStep {
-  return { state: afterReply(missing.filter((node) => node !== confirmed)) };
+function targets(owed: readonly Owed[]): readonly NodeId[] {
+  return owed.map(({ target }) => target);
 }

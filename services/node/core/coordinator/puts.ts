@@ -2,11 +2,18 @@ import { requestError } from '../errors.js';
 import type { Ticket } from '../protocol/events.js';
 import type { ForwardAnswer, PutOutcome, PutRequest, RequestNumber } from '../protocol/messages.js';
 import type { Outbox } from '../protocol/outbox.js';
-import type { Clock, ClockEntry, Dot, NodeId, VersionedRecord } from '../types.js';
+import type { Clock, ClockEntry, Dot, Key, NodeId, VersionedRecord } from '../types.js';
 import { LIMITS } from '../types.js';
 import { encodeVersion, type VersionSeal } from '../versioning/version.js';
 import { Budget, LiveTable } from './liveTable.js';
-import { type PutEvent, type PutState, type PutStep, startPut, stepPut } from './putMachine.js';
+import {
+  type PutEvent,
+  type PutState,
+  type PutStep,
+  startPut,
+  stepPut,
+  type WriteSet,
+} from './putMachine.js';
 import { coversOnly, resolveWrite } from './resolve.js';
 
 /** Who is to be told how a PUT ended. */
@@ -18,6 +25,8 @@ export type Origin =
 export interface PutPort {
   /** The dot of a new write: this actor, the next counter (I4), and the wall clock. */
   nextEntry(): ClockEntry;
+  /** Keeps a hint for a primary that may not have the write (R4). */
+  keepHint(target: NodeId, key: Key): void;
   /** Tells whoever asked; a declined PUT can be passed on. */
   answer(put: CoordinatedPut, answer: ForwardAnswer): void;
 }
@@ -27,7 +36,6 @@ export interface CoordinatedPut {
   readonly origin: Origin;
   readonly put: PutRequest;
   readonly context: Clock;
-  readonly wanted: number;
   readonly deadlineMs: number;
 }
 
@@ -39,6 +47,7 @@ interface LivePut extends CoordinatedPut {
 
 /** All that is kept once the client has its answer, outside the budget of live requests (R5). */
 interface Settling {
+  readonly key: Key;
   readonly deadlineMs: number;
   readonly bytes: 0;
   state: PutState;
@@ -78,8 +87,8 @@ export class Puts {
   }
 
   /** The caller then has {@link Puts.resolve} called with the newest record here. */
-  open(number: RequestNumber, put: CoordinatedPut, self: NodeId, others: readonly NodeId[]): void {
-    const state = startPut(put.wanted, self, others);
+  open(number: RequestNumber, put: CoordinatedPut, set: WriteSet): void {
+    const state = startPut(set);
     this.#live.add(number, { ...put, state, bytes: putBytes(put.put), written: undefined });
   }
 
@@ -121,6 +130,18 @@ export class Puts {
     else this.#settle(number, event);
   }
 
+  /** Some nodes have just become suspect. */
+  suspect(nodes: readonly NodeId[]): void {
+    for (const number of [...this.#live.numbers(), ...this.#settling.numbers()]) {
+      for (const from of nodes) this.on(number, { type: 'suspect', from });
+    }
+  }
+
+  /** Has every answered write that still waits for a primary handed to the hints: this node will not wait on. */
+  abandonSettling(): void {
+    for (const number of this.#settling.numbers()) this.on(number, { type: 'deadline' });
+  }
+
   expire(nowMs: number): void {
     for (const number of this.#live.expired(nowMs)) this.on(number, { type: 'deadline' });
     for (const number of this.#settling.expired(nowMs)) this.on(number, { type: 'deadline' });
@@ -129,21 +150,33 @@ export class Puts {
   #advance(number: RequestNumber, live: LivePut, step: PutStep): void {
     live.state = step.state;
     if (step.send) this.#replicate(number, live, step.send);
+    this.#keepHints(live.put.key, step.hints);
     if (!step.result) return;
     this.#live.delete(number);
     this.#port.answer(live, this.#answer(live, step.result));
-    this.#observeMissed(step);
-    if (step.state.phase === 'settling') this.#keep(number, step.state, live.deadlineMs);
+    if (step.state.phase === 'settling') this.#keep(number, step.state, live);
   }
 
-  #replicate(number: RequestNumber, live: LivePut, send: NonNullable<PutStep['send']>): void {
-    const message = { type: 'write', request: number, key: live.put.key, record: send.record } as const;
-    for (const to of send.to) this.#outbox.send(to, message, live.deadlineMs);
+  #replicate(number: RequestNumber, live: LivePut, { to, record }: NonNullable<PutStep['send']>): void {
+    const { key } = live.put;
+    for (const { node, hintFor } of to) {
+      const message = { type: 'write', request: number, key, record, ...(hintFor && { hintFor }) } as const;
+      if (hintFor !== undefined) this.#outbox.observe('standInAsked');
+      this.#outbox.send(node, message, live.deadlineMs);
+    }
   }
 
-  #keep(number: RequestNumber, state: Extract<PutState, { phase: 'settling' }>, deadlineMs: number): void {
-    if (this.#settlingBudget.hasRoom(0)) this.#settling.add(number, { deadlineMs, bytes: 0, state });
-    else for (const _ of state.missing) this.#outbox.observe('replicaMissed');
+  #keepHints(key: Key, targets: readonly NodeId[] = []): void {
+    for (const target of targets) this.#port.keepHint(target, key);
+  }
+
+  #keep(number: RequestNumber, state: Extract<PutState, { phase: 'settling' }>, live: LivePut): void {
+    const { key } = live.put;
+    if (this.#settlingBudget.hasRoom(0)) {
+      this.#settling.add(number, { key, deadlineMs: live.deadlineMs, bytes: 0, state });
+    } else {
+      this.#keepHints(key, stepPut(state, { type: 'deadline' }).hints);
+    }
   }
 
   #settle(number: RequestNumber, event: PutEvent): void {
@@ -151,12 +184,8 @@ export class Puts {
     if (!settling) return;
     const step = stepPut(settling.state, event);
     settling.state = step.state;
-    this.#observeMissed(step);
+    this.#keepHints(settling.key, step.hints);
     if (step.state.phase === 'done') this.#settling.delete(number);
-  }
-
-  #observeMissed(step: PutStep): void {
-    for (let left = step.missed ?? 0; left > 0; left--) this.#outbox.observe('replicaMissed');
   }
 
   #answer(live: LivePut, result: NonNullable<PutStep['result']>): ForwardAnswer {

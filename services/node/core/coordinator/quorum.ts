@@ -8,14 +8,17 @@ export interface Tally {
   readonly wanted: number;
   readonly pending: readonly NodeId[];
   readonly counted: number;
-  /** Who will not answer, or whose answer counts for nothing. */
-  readonly out: readonly NodeId[];
 }
 
 export type Verdict = 'enough' | 'open' | 'impossible';
 
 export function startTally(wanted: number, asked: readonly NodeId[]): Tally {
-  return { wanted, pending: asked, counted: 0, out: [] };
+  return { wanted, pending: asked, counted: 0 };
+}
+
+/** `node` is asked as well. */
+export function askToo(tally: Tally, node: NodeId): Tally {
+  return { ...tally, pending: [...tally.pending, node] };
 }
 
 /** `node` answered, and its answer counts. */
@@ -27,12 +30,13 @@ export function countIn(tally: Tally, node: NodeId): Tally {
 /** `node` will not answer, or its answer counts for nothing. */
 export function countOut(tally: Tally, node: NodeId): Tally {
   if (!tally.pending.includes(node)) return tally;
-  return { ...tally, pending: without(tally.pending, node), out: [...tally.out, node] };
+  return { ...tally, pending: without(tally.pending, node) };
 }
 
-export function verdict(tally: Tally): Verdict {
+/** `unasked`: how many more could be asked. */
+export function verdict(tally: Tally, unasked = 0): Verdict {
   if (tally.counted >= tally.wanted) return 'enough';
-  return tally.counted + tally.pending.length >= tally.wanted ? 'open' : 'impossible';
+  return tally.counted + tally.pending.length + unasked >= tally.wanted ? 'open' : 'impossible';
 }
 
 export function majority(replicas: number): number {

@@ -1,15 +1,31 @@
-import { assertNever } from '../assert.js';
-import type { VersionedRecord } from '../types.js';
-import { ENCODED_RECORD_BYTES_MAX, readRecord, writeRecord } from '../versioning/recordCodec.js';
-import { ByteReader, ByteWriter } from './bytes.js';
-import type { ForwardAnswer, Message, ReadAnswer, RequestNumber, WriteAnswer } from './messages.js';
+import { assert, assertNever } from '../assert.js';
+import type { Key, NodeId, VersionedRecord } from '../types.js';
+import {
+  ACTOR_CHARS_MAX,
+  ENCODED_RECORD_BYTES_MAX,
+  readActor,
+  readRecord,
+  writeRecord,
+} from '../versioning/recordCodec.js';
+import { ByteReader, ByteWriter, DecodeError } from './bytes.js';
+import type {
+  ForwardAnswer,
+  Message,
+  NodeHeight,
+  ReadAnswer,
+  RequestNumber,
+  WriteAnswer,
+} from './messages.js';
+import { HEIGHTS_MAX } from './messages.js';
 import {
   INTEGER_BYTES_MAX,
   integerBytes,
   keyBytes,
+  nodeBytes,
   putOutcomeBytes,
   putRequestBytes,
   readKey,
+  readNode,
   readPutOutcome,
   readPutRequest,
   writePutOutcome,
@@ -38,6 +54,9 @@ const TYPES = wordCodec<Message['type']>({
 });
 const READ_STATUSES = wordCodec<ReadAnswer['status']>({ found: 0, missing: 1, incomplete: 2, refused: 3 });
 const WRITE_ANSWERS = wordCodec<WriteAnswer>({ stored: 0, refused: 1, incomplete: 2 });
+/** Whether the sender of a write asks for a hint. */
+const WRITES = wordCodec<'own' | 'hint'>({ own: 0, hint: 1 });
+const STRICTNESS = wordCodec<'any' | 'strict'>({ any: 0, strict: 1 });
 const FORWARD_STATUSES = wordCodec<ForwardAnswer['status']>({ done: 0, declined: 1 });
 
 /**
@@ -56,7 +75,11 @@ export function encodeMessage(message: Message): Uint8Array {
 
 /** Values share memory with the input. */
 export function decodeMessage(bytes: Uint8Array): Message {
-  const input = new ByteReader(bytes);
+  return readMessage(new ByteReader(bytes));
+}
+
+/** The input holds one message and nothing else. */
+export function readMessage(input: ByteReader): Message {
   const type = TYPES.read(input);
   const message = readBody(type, input.varint(), input);
   input.end();
@@ -70,6 +93,7 @@ export function writeMessage(out: ByteWriter, message: Message): void {
   switch (message.type) {
     case 'read':
       out.latin1(message.key);
+      STRICTNESS.write(out, message.strict ? 'strict' : 'any');
       return;
     case 'readReply':
       READ_STATUSES.write(out, message.answer.status);
@@ -77,6 +101,8 @@ export function writeMessage(out: ByteWriter, message: Message): void {
       return;
     case 'write':
       out.latin1(message.key);
+      WRITES.write(out, message.hintFor === undefined ? 'own' : 'hint');
+      if (message.hintFor !== undefined) out.text(message.hintFor);
       writeRecord(out, message.record);
       return;
     case 'writeReply':
@@ -91,20 +117,28 @@ export function writeMessage(out: ByteWriter, message: Message): void {
       return;
     case 'ping':
     case 'pong':
+      writeHeights(out, message.heights);
       return;
     default:
       assertNever(message);
   }
 }
 
+function writeHeights(out: ByteWriter, heights: readonly NodeHeight[]): void {
+  out.varint(heights.length);
+  for (const { node, actor, incarnation, sequence } of heights) {
+    out.text(node).latin1(actor).varint(incarnation).varint(sequence);
+  }
+}
+
 function readBody(type: Message['type'], request: RequestNumber, input: ByteReader): Message {
   switch (type) {
     case 'read':
-      return { type, request, key: readKey(input) };
+      return { type, request, key: readKey(input), strict: STRICTNESS.read(input) === 'strict' };
     case 'readReply':
       return { type, request, answer: readReadAnswer(input) };
     case 'write':
-      return { type, request, key: readKey(input), record: readRecord(input) };
+      return readWrite(request, readKey(input), input);
     case 'writeReply':
       return { type, request, answer: WRITE_ANSWERS.read(input) };
     case 'forward':
@@ -113,10 +147,29 @@ function readBody(type: Message['type'], request: RequestNumber, input: ByteRead
       return { type, request, answer: readForwardAnswer(input) };
     case 'ping':
     case 'pong':
-      return { type, request };
+      return { type, request, heights: readHeights(input) };
     default:
       return assertNever(type);
   }
+}
+
+function readWrite(request: RequestNumber, key: Key, input: ByteReader): Message {
+  const hintFor: NodeId | undefined = WRITES.read(input) === 'hint' ? readNode(input) : undefined;
+  const record = readRecord(input);
+  if (hintFor === undefined) return { type: 'write', request, key, record };
+  return { type: 'write', request, key, record, hintFor };
+}
+
+function readHeights(input: ByteReader): NodeHeight[] {
+  const heights: NodeHeight[] = [];
+  const count = input.varint();
+  if (count > HEIGHTS_MAX) throw new DecodeError('too many heights');
+  for (let left = count; left > 0; left--) {
+    const node = readNode(input);
+    const actor = readActor(input);
+    heights.push({ node, actor, incarnation: input.varint(), sequence: input.varint() });
+  }
+  return heights;
 }
 
 function readReadAnswer(input: ByteReader): ReadAnswer {
@@ -132,22 +185,39 @@ function readForwardAnswer(input: ByteReader): ForwardAnswer {
 function bodyBytes(message: Message): number {
   switch (message.type) {
     case 'read':
-      return keyBytes(message.key);
+      return keyBytes(message.key) + 1;
     case 'readReply':
       return 1 + (message.answer.status === 'found' ? recordBytes(message.answer.record) : 0);
     case 'write':
-      return keyBytes(message.key) + recordBytes(message.record);
+      return (
+        keyBytes(message.key) +
+        1 +
+        (message.hintFor === undefined ? 0 : nodeBytes(message.hintFor)) +
+        recordBytes(message.record)
+      );
     case 'forward':
       return putRequestBytes(message.put);
     case 'forwardReply':
       return 1 + (message.answer.status === 'done' ? putOutcomeBytes(message.answer.outcome) : 0);
     case 'writeReply':
+      return 1;
     case 'ping':
     case 'pong':
-      return 1;
+      return heightsBytes(message.heights);
     default:
       return assertNever(message);
   }
+}
+
+function heightsBytes(heights: readonly NodeHeight[]): number {
+  assert(heights.length <= HEIGHTS_MAX, 'heights are told in turns');
+  let bytes = INTEGER_BYTES_MAX;
+  for (const { node, actor, incarnation, sequence } of heights) {
+    assert(actor.length > 0 && actor.length <= ACTOR_CHARS_MAX, 'an actor on the bus is within its bounds');
+    bytes += nodeBytes(node) + INTEGER_BYTES_MAX + actor.length;
+    bytes += integerBytes(incarnation) + integerBytes(sequence);
+  }
+  return bytes;
 }
 
 function recordBytes(record: VersionedRecord): number {

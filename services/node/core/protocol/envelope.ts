@@ -1,9 +1,9 @@
-import { assert } from '../assert.js';
+import { assert, assertNever } from '../assert.js';
 import type { NodeId } from '../types.js';
 import { ByteReader, ByteWriter, DecodeError } from './bytes.js';
 import type { Chunk } from './chunks.js';
 import { CHUNK_BYTES, isSound } from './chunks.js';
-import { decodeMessage, messageBytes, writeMessage } from './codec.js';
+import { messageBytes, readMessage, writeMessage } from './codec.js';
 import type { Message } from './messages.js';
 import { wordCodec } from './words.js';
 
@@ -13,15 +13,22 @@ import { wordCodec } from './words.js';
  * as a time of day, so that nodes need not agree on the clock.
  */
 
-/** `fast` carries batches, `large` carries chunks: a large message never stands in the way of small ones. */
-export type Lane = 'fast' | 'large';
+/**
+ * `fast` carries batches, `large` carries chunks: a large message never stands in the way of small ones. `bulk` carries
+ * both for work that nobody waits for, so that it stands in the way of neither.
+ */
+export type Lane = 'fast' | 'large' | 'bulk';
 
 export interface Parcel {
   readonly message: Message;
   readonly remainingMs: number;
 }
 
-interface EnvelopeHeader {
+export type Content =
+  | { readonly lane: 'fast' | 'bulk'; readonly messages: readonly Parcel[] }
+  | { readonly lane: 'large' | 'bulk'; readonly chunks: readonly Chunk[] };
+
+export interface EnvelopeHeader {
   readonly clusterId: string;
   /** Of the sender's cluster document. */
   readonly epoch: number;
@@ -33,13 +40,12 @@ interface EnvelopeHeader {
   readonly counter: number;
 }
 
-export type Envelope = EnvelopeHeader &
-  (
-    | { readonly lane: 'fast'; readonly messages: readonly Parcel[] }
-    | { readonly lane: 'large'; readonly chunks: readonly Chunk[] }
-  );
+export interface Envelope {
+  readonly header: EnvelopeHeader;
+  readonly content: Content;
+}
 
-/** Bounds of one batch; a message that alone is larger than the bytes goes to the large lane. */
+/** Bounds of one batch; a message that alone is larger than the bytes travels in chunks. */
 export const BATCH_BYTES_MAX = 64 * 1024;
 export const BATCH_MESSAGES_MAX = 64;
 
@@ -51,28 +57,34 @@ export const PARCEL_OVERHEAD_BYTES = 32;
 const FORMAT = 1;
 const NAME_BYTES_MAX = 256;
 const REMAINING_MS_MAX = 0xffff_ffff;
-const LANES = wordCodec<Lane>({ fast: 1, large: 2 });
+/** Lane and kind of content in one: no other combination can be said. */
+type Form = Lane | 'bulkChunks';
+const FORMS = wordCodec<Form>({ fast: 1, large: 2, bulk: 3, bulkChunks: 4 });
 
-export function encodeEnvelope(envelope: Envelope): Uint8Array {
-  const out = new ByteWriter(ENVELOPE_OVERHEAD_BYTES + contentBytes(envelope));
-  writeEnvelope(out, envelope);
+export function encodeEnvelope({ header, content }: Envelope): Uint8Array {
+  const out = new ByteWriter(ENVELOPE_OVERHEAD_BYTES + contentBytes(content));
+  writeEnvelope(out, header, content);
   return out.bytes();
 }
 
 /** Every message has been measured with {@link messageBytes} and is at most {@link BATCH_BYTES_MAX} long. */
-export function writeEnvelope(out: ByteWriter, envelope: Envelope): void {
-  out.u8(FORMAT).text(envelope.clusterId).varint(envelope.epoch);
-  out.text(envelope.sender).text(envelope.receiver).varint(envelope.incarnation);
-  LANES.write(out, envelope.lane);
-  out.varint(envelope.counter);
-  if (envelope.lane === 'fast') {
-    assert(envelope.messages.length <= BATCH_MESSAGES_MAX, 'a batch is within its bounds');
-    out.varint(envelope.messages.length);
-    for (const parcel of envelope.messages) writeParcel(out, parcel);
+export function writeEnvelope(out: ByteWriter, header: EnvelopeHeader, content: Content): void {
+  out.u8(FORMAT).text(header.clusterId).varint(header.epoch);
+  out.text(header.sender).text(header.receiver).varint(header.incarnation);
+  FORMS.write(out, formOf(content));
+  out.varint(header.counter);
+  if ('messages' in content) {
+    assert(content.messages.length <= BATCH_MESSAGES_MAX, 'a batch is within its bounds');
+    out.varint(content.messages.length);
+    for (const parcel of content.messages) writeParcel(out, parcel);
   } else {
-    out.varint(envelope.chunks.length);
-    for (const chunk of envelope.chunks) writeChunk(out, chunk);
+    out.varint(content.chunks.length);
+    for (const chunk of content.chunks) writeChunk(out, chunk);
   }
+}
+
+function formOf(content: Content): Form {
+  return 'chunks' in content && content.lane === 'bulk' ? 'bulkChunks' : content.lane;
 }
 
 /**
@@ -85,27 +97,35 @@ export function decodeEnvelope(
 ): Envelope {
   const input = new ByteReader(bytes);
   if (input.u8() !== FORMAT) throw new DecodeError('the envelope has another format');
-  const header = readHeader(input);
-  const lane = LANES.read(input);
+  const clusterId = input.recurringText(NAME_BYTES_MAX);
+  const epoch = input.varint();
+  const sender = input.recurringText(NAME_BYTES_MAX) as NodeId;
+  const receiver = input.recurringText(NAME_BYTES_MAX) as NodeId;
+  const incarnation = input.varint();
+  const form = FORMS.read(input);
   const counter = input.varint();
-  const envelope: Envelope =
-    lane === 'fast'
-      ? { ...header, lane, counter, messages: readParcels(input, onDamaged) }
-      : { ...header, lane, counter, chunks: readChunks(input) };
+  const header = { clusterId, epoch, sender, receiver, incarnation, counter };
+  const content = readContent(form, input, onDamaged);
   input.end();
-  return envelope;
+  return { header, content };
 }
 
 function rethrow(error: DecodeError): never {
   throw error;
 }
 
-function readHeader(input: ByteReader): Omit<EnvelopeHeader, 'counter'> {
-  const clusterId = input.text(NAME_BYTES_MAX);
-  const epoch = input.varint();
-  const sender = input.text(NAME_BYTES_MAX) as NodeId;
-  const receiver = input.text(NAME_BYTES_MAX) as NodeId;
-  return { clusterId, epoch, sender, receiver, incarnation: input.varint() };
+function readContent(form: Form, input: ByteReader, onDamaged: (error: DecodeError) => void): Content {
+  switch (form) {
+    case 'fast':
+    case 'bulk':
+      return { lane: form, messages: readParcels(input, onDamaged) };
+    case 'large':
+      return { lane: form, chunks: readChunks(input) };
+    case 'bulkChunks':
+      return { lane: 'bulk', chunks: readChunks(input) };
+    default:
+      return assertNever(form);
+  }
 }
 
 /** The length stands in front of the message but is known after it: a fixed-width number, filled in at the end. */
@@ -113,16 +133,16 @@ function writeParcel(out: ByteWriter, parcel: Parcel): void {
   out.varint(wholeMs(parcel.remainingMs)).u32(0);
   const start = out.length;
   writeMessage(out, parcel.message);
-  putU32(out.bytes(), start - 4, out.length - start);
+  out.putU32(start - 4, out.length - start);
 }
 
 function readParcels(input: ByteReader, onDamaged: (error: DecodeError) => void): Parcel[] {
   const parcels: Parcel[] = [];
   for (let left = readCount(input, BATCH_MESSAGES_MAX); left > 0; left--) {
     const remainingMs = readRemainingMs(input);
-    const bytes = input.raw(input.u32());
+    const part = input.part(input.u32());
     try {
-      parcels.push({ message: decodeMessage(bytes), remainingMs });
+      parcels.push({ message: readMessage(part), remainingMs });
     } catch (error) {
       if (!(error instanceof DecodeError)) throw error;
       onDamaged(error);
@@ -166,17 +186,9 @@ function wholeMs(remainingMs: number): number {
   return Math.min(REMAINING_MS_MAX, Math.max(0, Math.ceil(remainingMs)));
 }
 
-/** Writes a big-endian number over bytes already written. */
-export function putU32(bytes: Uint8Array, offset: number, value: number): void {
-  bytes[offset] = value >>> 24;
-  bytes[offset + 1] = value >>> 16;
-  bytes[offset + 2] = value >>> 8;
-  bytes[offset + 3] = value;
-}
-
-function contentBytes(envelope: Envelope): number {
-  if (envelope.lane === 'large') return envelope.chunks.length * (CHUNK_BYTES + PARCEL_OVERHEAD_BYTES);
-  return envelope.messages.reduce(
+function contentBytes(content: Content): number {
+  if ('chunks' in content) return content.chunks.length * (CHUNK_BYTES + PARCEL_OVERHEAD_BYTES);
+  return content.messages.reduce(
     (sum, { message }) => sum + messageBytes(message) + PARCEL_OVERHEAD_BYTES,
     0,
   );

@@ -1,4 +1,4 @@
-import type { Instant, Key, NodeId, VersionedRecord } from '../types.js';
+import type { Actor, Height, Hint, Instant, Key, NodeId, VersionedRecord } from '../types.js';
 import type { GetOutcome, GetRequest, Message, PutOutcome, PutRequest, RequestNumber } from './messages.js';
 
 /** The runtime's name for a caller that waits; echoed in the `reply` effect. */
@@ -14,11 +14,13 @@ export type ReadResult =
 /** Why a record is loaded; comes back with it, so that the core keeps no table of loads. */
 export type LoadPurpose =
   | { readonly for: 'cell'; readonly key: Key }
-  | { readonly for: 'localRead'; readonly request: RequestNumber }
+  | { readonly for: 'localRead'; readonly request: RequestNumber; readonly strict: boolean }
+  | { readonly for: 'hint'; readonly target: NodeId; readonly key: Key }
   | {
       readonly for: 'replicaRead';
       readonly from: NodeId;
       readonly request: RequestNumber;
+      readonly strict: boolean;
       readonly deadlineMs: number;
     };
 
@@ -41,8 +43,9 @@ export type NodeEvent =
   | { readonly type: 'loaded'; readonly purpose: LoadPurpose; readonly result: ReadResult }
   | { readonly type: 'stored'; readonly key: Key; readonly store: StoreId }
   | { readonly type: 'storeFailed'; readonly key: Key; readonly store: StoreId }
-  /** Due at least every {@link TICK_MS}: deadlines are judged at ticks. */
-  | { readonly type: 'tick' }
+  | { readonly type: 'hintStored'; readonly target: NodeId; readonly key: Key; readonly durable: boolean }
+  /** Due at least every {@link TICK_MS}: deadlines are judged at ticks. `sequence`: of the last synced batch here. */
+  | { readonly type: 'tick'; readonly sequence: number }
   /** No new requests from now on; what is live may finish. */
   | { readonly type: 'stop' };
 
@@ -60,9 +63,15 @@ export type Fact =
   | 'siblingsRefused'
   | 'repeatRecognised'
   | 'forwarded'
-  | 'replicaMissed'
+  | 'standInAsked'
+  | 'hintKept'
+  | 'hintDelivered'
+  | 'hintRefused'
+  | 'readHedged'
+  | 'readRepaired'
+  | 'readRepairSkipped'
   | 'damagedRead'
-  | 'counterLost';
+  | 'directoryRenounced';
 
 /** Everything a node can want done, in the order given. `send` of a record never precedes its `stored` (R1). */
 export type Effect =
@@ -71,6 +80,8 @@ export type Effect =
       readonly to: NodeId;
       readonly message: Message;
       readonly remainingMs: number;
+      /** Must not stand in the way of requests. */
+      readonly bulk: boolean;
     }
   | { readonly type: 'load'; readonly key: Key; readonly purpose: LoadPurpose }
   | {
@@ -81,6 +92,14 @@ export type Effect =
       /** Highest counter that this node has minted; goes into the same synced batch (R2). */
       readonly counter: number;
     }
+  /** Forgets a record that was handed over; answered like a store. */
+  | { readonly type: 'drop'; readonly store: StoreId; readonly key: Key }
+  /** Answered by `hintStored`. */
+  | { readonly type: 'keepHint'; readonly hint: Hint }
+  | { readonly type: 'forgetHint'; readonly target: NodeId; readonly key: Key }
+  /** This directory goes on under `actor`, whose counters up to `counter` are used, and is not complete (I4, R12). */
+  | { readonly type: 'renounce'; readonly actor: Actor; readonly counter: number }
+  | { readonly type: 'keepHeights'; readonly heights: ReadonlyMap<NodeId, Height> }
   | { readonly type: 'reply'; readonly ticket: Ticket; readonly reply: ReplyOutcome }
   | { readonly type: 'observe'; readonly fact: Fact };
 
@@ -90,13 +109,31 @@ export interface SteppingNode {
   step(event: NodeEvent, now: Instant): readonly Effect[];
   /** Sizes for gauges and for the check that no state outlives its request (I11). */
   sizes(): NodeSizes;
-  /** Whether this node's copies and misses count (R3). */
-  complete(): boolean;
+  /** What it knows of itself and the others. */
+  view(): NodeView;
 }
+
+export interface NodeView {
+  /** Whether this node's copies and misses count (R3). */
+  readonly complete: boolean;
+  /** Whether every other node has seen this life of it, so that its own actor mints (R12). */
+  readonly vouched: boolean;
+  /** The identity that its directory goes on under. */
+  readonly actor: Actor;
+  readonly liveness: ReadonlyMap<NodeId, Liveness>;
+  /** How many hints it keeps, by target; targets without any are left out. */
+  readonly hints: ReadonlyMap<NodeId, number>;
+}
+
+/** What a node thinks of another: `suspect` ones are replaced by fallbacks at once (R4). */
+export type Liveness = 'alive' | 'suspect' | 'dead';
 
 export interface NodeSizes {
   readonly liveRequests: number;
   readonly liveBytes: number;
   readonly settling: number;
   readonly cells: number;
+  readonly hints: number;
+  /** Read repairs under way. */
+  readonly repairs: number;
 }

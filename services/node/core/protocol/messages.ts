@@ -1,5 +1,5 @@
 import type { RequestError } from '../errors.js';
-import type { Key, VersionedRecord } from '../types.js';
+import type { Height, Key, NodeId, VersionedRecord } from '../types.js';
 
 /**
  * Node-to-node messages. They are sent at most once, unordered and possibly twice (ports/bus.ts), so that every handler
@@ -62,20 +62,36 @@ export type PutOutcome =
     }
   | RequestError;
 
+/** What the sender has heard of a node's data directory, itself among them (R12). */
+export interface NodeHeight extends Height {
+  readonly node: NodeId;
+}
+
+/** More are told in turns. */
+export const HEIGHTS_MAX = 16;
+
 export type Message =
-  | { readonly type: 'read'; readonly request: RequestNumber; readonly key: Key }
+  | {
+      readonly type: 'read';
+      readonly request: RequestNumber;
+      readonly key: Key;
+      /** A node that does not know yet whether its directory is an old copy counts for nothing then (R12). */
+      readonly strict: boolean;
+    }
   | { readonly type: 'readReply'; readonly request: RequestNumber; readonly answer: ReadAnswer }
   | {
       readonly type: 'write';
       readonly request: RequestNumber;
       readonly key: Key;
       readonly record: VersionedRecord;
+      /** Asks a fallback to stand in for this primary, and to keep the write until it has it (R4). */
+      readonly hintFor?: NodeId;
     }
   | { readonly type: 'writeReply'; readonly request: RequestNumber; readonly answer: WriteAnswer }
   | { readonly type: 'forward'; readonly request: RequestNumber; readonly put: PutRequest }
   | { readonly type: 'forwardReply'; readonly request: RequestNumber; readonly answer: ForwardAnswer }
-  | { readonly type: 'ping'; readonly request: RequestNumber }
-  | { readonly type: 'pong'; readonly request: RequestNumber };
+  | { readonly type: 'ping'; readonly request: RequestNumber; readonly heights: readonly NodeHeight[] }
+  | { readonly type: 'pong'; readonly request: RequestNumber; readonly heights: readonly NodeHeight[] };
 
 /** `declined`: nothing was done and another primary may be asked (R6). */
 export type ForwardAnswer =

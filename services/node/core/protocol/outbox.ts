@@ -1,4 +1,4 @@
-import type { Instant, Key, NodeId, VersionedRecord } from '../types.js';
+import type { Actor, Height, Hint, Instant, Key, NodeId, VersionedRecord } from '../types.js';
 import type { Effect, Fact, LoadPurpose, ReplyOutcome, StoreId, Ticket } from './events.js';
 import type { Message } from './messages.js';
 
@@ -23,8 +23,12 @@ export class Outbox {
   }
 
   send(to: NodeId, message: Message, deadlineMs: number): void {
-    const remainingMs = Math.max(0, deadlineMs - this.#now.monotonicMs);
-    this.#effects.push({ type: 'send', to, message, remainingMs });
+    this.#send(to, message, deadlineMs, false);
+  }
+
+  /** For work that must not stand in the way of requests. */
+  sendBulk(to: NodeId, message: Message, deadlineMs: number): void {
+    this.#send(to, message, deadlineMs, true);
   }
 
   load(key: Key, purpose: LoadPurpose): void {
@@ -38,11 +42,38 @@ export class Outbox {
     return store;
   }
 
+  drop(key: Key): StoreId {
+    const store = ++this.#lastStore;
+    this.#effects.push({ type: 'drop', store, key });
+    return store;
+  }
+
+  keepHint(hint: Hint): void {
+    this.#effects.push({ type: 'keepHint', hint });
+  }
+
+  forgetHint(target: NodeId, key: Key): void {
+    this.#effects.push({ type: 'forgetHint', target, key });
+  }
+
+  renounce(actor: Actor, counter: number): void {
+    this.#effects.push({ type: 'renounce', actor, counter });
+  }
+
+  keepHeights(heights: ReadonlyMap<NodeId, Height>): void {
+    this.#effects.push({ type: 'keepHeights', heights });
+  }
+
   reply(ticket: Ticket, reply: ReplyOutcome): void {
     this.#effects.push({ type: 'reply', ticket, reply });
   }
 
   observe(fact: Fact): void {
     this.#effects.push({ type: 'observe', fact });
+  }
+
+  #send(to: NodeId, message: Message, deadlineMs: number, bulk: boolean): void {
+    const remainingMs = Math.max(0, deadlineMs - this.#now.monotonicMs);
+    this.#effects.push({ type: 'send', to, message, remainingMs, bulk });
   }
 }

@@ -1,7 +1,7 @@
 import { assert } from '../assert.js';
 import type { ErrorCode, Outcome, RequestError } from '../errors.js';
 import { ERRORS } from '../errors.js';
-import type { Key } from '../types.js';
+import type { Key, NodeId } from '../types.js';
 import { LIMITS } from '../types.js';
 import { ENCODED_RECORD_BYTES_MAX } from '../versioning/recordCodec.js';
 import type { ByteReader, ByteWriter } from './bytes.js';
@@ -16,6 +16,7 @@ import { wordCodec } from './words.js';
 
 /** Room for any integer or length prefix. */
 export const INTEGER_BYTES_MAX = 8;
+const NODE_CHARS_MAX = 256;
 const DETAIL_CHARS_MAX = 1024;
 const ERROR_CODE_CHARS_MAX = 64;
 /** UTF-8 bytes of one UTF-16 unit, at most. */
@@ -38,6 +39,17 @@ export function readKey(input: ByteReader): Key {
   const key = input.latin1(LIMITS.keyBytesMax);
   if (key === '') throw new DecodeError('a key is empty');
   return key as Key;
+}
+
+export function nodeBytes(node: NodeId): number {
+  assert(node.length > 0, "a node's id on the bus is not empty");
+  return textBytes(node, NODE_CHARS_MAX);
+}
+
+export function readNode(input: ByteReader): NodeId {
+  const node = input.recurringText(UTF8_BYTES_MAX * NODE_CHARS_MAX);
+  if (node === '' || node.length > NODE_CHARS_MAX) throw new DecodeError("a node's id has no sound length");
+  return node as NodeId;
 }
 
 /** Checks a number that is to be written as a varint, and gives its room. */

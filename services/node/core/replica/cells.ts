@@ -1,7 +1,7 @@
 import type { ReadResult, StoreId } from '../protocol/events.js';
 import type { RequestNumber } from '../protocol/messages.js';
 import type { Key, NodeId, VersionedRecord } from '../types.js';
-import { EMPTY_RECORD, mergeRecords, recordBytes } from '../versioning/record.js';
+import { EMPTY_RECORD, mergeRecords, recordBytes, sameRecord } from '../versioning/record.js';
 
 /**
  * The keys that are being written, one cell each. A cell loads the record once, then resolves every write to the key in
@@ -13,6 +13,17 @@ import { EMPTY_RECORD, mergeRecords, recordBytes } from '../versioning/record.js
 /** Who waits for a write to become durable. */
 export type Waiter =
   | { readonly for: 'coordinator'; readonly request: RequestNumber }
+  /** A coordinator that asks this node to stand in for `target` (R4). */
+  | {
+      readonly for: 'standIn';
+      readonly node: NodeId;
+      readonly request: RequestNumber;
+      readonly deadlineMs: number;
+      readonly target: NodeId;
+      readonly key: Key;
+    }
+  /** Nobody: a read repair of this node's own record. */
+  | { readonly for: 'repair' }
   | {
       readonly for: 'peer';
       readonly node: NodeId;
@@ -25,6 +36,10 @@ export interface CellPort {
   load(key: Key): void;
   /** Orders a store and returns its name. */
   store(key: Key, record: VersionedRecord): StoreId;
+  /** Orders that the record is forgotten. */
+  drop(key: Key): StoreId;
+  /** Whether the record of a key that was handed over is still owed to nobody. */
+  mayDrop(key: Key): boolean;
   /**
    * The coordinator's judgement of its write against `record`: the record to keep, `record` itself where the write only
    * waits for that to be durable, `undefined` to leave it be.
@@ -42,7 +57,8 @@ type Operation =
       readonly waiter: Waiter;
       readonly bytes: number;
     }
-  | { readonly type: 'mint'; readonly request: RequestNumber };
+  | { readonly type: 'mint'; readonly request: RequestNumber }
+  | { readonly type: 'drop'; readonly record: VersionedRecord };
 
 /** A store on its way, and the writes that it makes durable. */
 interface Batch {
@@ -90,6 +106,11 @@ export class Cells {
   /** Has the coordinator's write `request` resolved against the newest record. */
   mint(key: Key, request: RequestNumber): void {
     this.#submit(key, { type: 'mint', request }, 0);
+  }
+
+  /** Forgets a record that was handed over, unless it is no longer that record, or is being written. */
+  drop(key: Key, record: VersionedRecord): void {
+    this.#submit(key, { type: 'drop', record }, 0);
   }
 
   onLoaded(key: Key, result: ReadResult): void {
@@ -153,7 +174,19 @@ export class Cells {
       }
       case 'mint':
         this.#mint(key, cell, operation.request);
+        return;
+      case 'drop':
+        this.#drop(key, cell, operation.record);
     }
+  }
+
+  /** A write on its way to the disk may be one that a coordinator counts on: it will be handed over in its turn. */
+  #drop(key: Key, cell: Cell, record: VersionedRecord): void {
+    const isSame = cell.record !== undefined && sameRecord(cell.record, record);
+    if (!isSame || cell.batches.size > 0 || !this.#port.mayDrop(key)) return;
+    cell.record = undefined;
+    cell.newestStore = this.#port.drop(key);
+    cell.batches.set(cell.newestStore, { waiters: [], bytes: 0 });
   }
 
   #mint(key: Key, cell: Cell, request: RequestNumber): void {
@@ -187,7 +220,7 @@ export class Cells {
     this.#remove(key, cell);
     for (const operation of cell.queue) {
       if (operation.type === 'mint') this.#port.unsound(operation.request);
-      else this.#port.settled(operation.waiter, false);
+      if (operation.type === 'merge') this.#port.settled(operation.waiter, false);
     }
     for (const { waiters } of cell.batches.values()) {
       for (const waiter of waiters) this.#port.settled(waiter, false);

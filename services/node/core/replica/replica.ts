@@ -1,13 +1,14 @@
 import type { LoadPurpose, ReadResult, StoreId } from '../protocol/events.js';
-import type { Message, ReadAnswer, RequestNumber } from '../protocol/messages.js';
+import type { Message, ReadAnswer, RequestNumber, WriteAnswer } from '../protocol/messages.js';
 import type { Outbox } from '../protocol/outbox.js';
 import type { Actor, Clock, ClockEntry, Key, NodeId, VersionedRecord } from '../types.js';
 import { type CellPort, Cells, type Waiter } from './cells.js';
+import { Mint } from './mint.js';
 
 /**
  * What this node does as a replica: answers reads from what is durable, merges what it is sent, and mints for the
- * coordinator on the newest record. It refuses keys that it does not hold, and while it is not complete its answers and
- * copies count for nothing (R2, R3).
+ * coordinator on the newest record. Keys that it does not hold it takes only to stand in for a primary (R4). While it is
+ * not complete its answers and copies count for nothing (R2, R3).
  */
 
 /** How the replica reaches the coordinator of the same node; they meet in node.ts. */
@@ -19,29 +20,43 @@ export interface MintPort {
   stored(request: RequestNumber, durable: boolean): void;
 }
 
+/** How the replica reaches the hints of the same node. */
+export interface StandInPort {
+  readonly isFull: boolean;
+  /** Keeps a hint; `done` is told when it is durable, or that it is not kept. */
+  keep(target: NodeId, key: Key, done: (durable: boolean) => void): void;
+  has(key: Key): boolean;
+}
+
 export interface ReplicaOptions {
   readonly actor: Actor;
   readonly counter: number;
+  readonly spareActor: Actor;
   readonly complete: boolean;
   readonly cellBytesMax: number;
+  /** What the others have said of this node's directory since its start (R12). */
+  readonly vouched: { readonly forStrict: () => boolean; readonly forMints: () => boolean };
   readonly holds: (key: Key) => boolean;
   readonly outbox: Outbox;
+  /** The directory goes on under another actor. */
+  readonly onRenounced: (actor: Actor) => void;
   readonly mint: MintPort;
+  readonly standIn: StandInPort;
 }
 
+type ReadMessage = Extract<Message, { type: 'read' }>;
 type WriteMessage = Extract<Message, { type: 'write' }>;
 
 export class Replica {
   readonly #options: ReplicaOptions;
   readonly #outbox: Outbox;
   readonly #cells: Cells;
-  #counter: number;
-  #counterLost = false;
+  readonly #mint: Mint;
 
   constructor(options: ReplicaOptions) {
     this.#options = options;
     this.#outbox = options.outbox;
-    this.#counter = options.counter;
+    this.#mint = new Mint(options);
     this.#cells = new Cells(this.#cellPort(), options.cellBytesMax);
   }
 
@@ -49,34 +64,47 @@ export class Replica {
     return this.#cells.size;
   }
 
-  /** Whether this replica holds everything acknowledged for its partitions, and its actor may mint. */
-  get complete(): boolean {
-    return this.#options.complete && !this.#counterLost;
+  get actor(): Actor {
+    return this.#mint.actor;
   }
 
-  /** The dot of a new write. Counters grow over the whole node and are never used twice (I4, R2). */
+  /** Whether this replica holds everything acknowledged for its partitions, and its actor may mint. */
+  get complete(): boolean {
+    return this.#options.complete && !this.#mint.renounced;
+  }
+
+  /** Whether its answers count; for strict requests not before a majority has seen this life of the node (R12). */
+  countsFor(strict: boolean): boolean {
+    return this.complete && (!strict || this.#options.vouched.forStrict());
+  }
+
+  /** The dot of a new write. */
   nextEntry(): ClockEntry {
-    this.#counter += 1;
-    return { actor: this.#options.actor, counter: this.#counter, timestamp: this.#outbox.now.wallMs };
+    return this.#mint.nextEntry(this.#options.vouched.forMints());
   }
 
   mint(key: Key, request: RequestNumber): void {
     this.#cells.mint(key, request);
   }
 
-  onRead(from: NodeId, key: Key, request: RequestNumber, deadlineMs: number): void {
-    if (!this.#options.holds(key)) this.#answerRead(from, request, { status: 'refused' }, deadlineMs);
-    else if (!this.complete) this.#answerRead(from, request, { status: 'incomplete' }, deadlineMs);
-    else this.#outbox.load(key, { for: 'replicaRead', from, request, deadlineMs });
+  onRead(from: NodeId, { key, request, strict }: ReadMessage, deadlineMs: number): void {
+    const answer = this.#unread(key, strict);
+    if (answer) this.#answerRead(from, request, answer, deadlineMs);
+    else this.#outbox.load(key, { for: 'replicaRead', from, request, strict, deadlineMs });
   }
 
   onReplicaRead(purpose: Extract<LoadPurpose, { for: 'replicaRead' }>, result: ReadResult): void {
-    this.#answerRead(purpose.from, purpose.request, this.readAnswer(result), purpose.deadlineMs);
+    this.#answerRead(
+      purpose.from,
+      purpose.request,
+      this.readAnswer(result, purpose.strict),
+      purpose.deadlineMs,
+    );
   }
 
   /** What a load means as an answer; a damaged record counts for nothing. */
-  readAnswer(result: ReadResult): ReadAnswer {
-    if (!this.complete) return { status: 'incomplete' };
+  readAnswer(result: ReadResult, strict: boolean): ReadAnswer {
+    if (!this.countsFor(strict)) return { status: 'incomplete' };
     switch (result.status) {
       case 'found':
       case 'missing':
@@ -89,14 +117,25 @@ export class Replica {
     }
   }
 
-  onWrite(from: NodeId, { key, record, request }: WriteMessage, deadlineMs: number): void {
-    const waiter: Waiter = { for: 'peer', node: from, request, deadlineMs };
-    if (!this.#options.holds(key)) {
-      this.#settled(waiter, false);
-      return;
-    }
+  onWrite(from: NodeId, message: WriteMessage, deadlineMs: number): void {
+    const { key, record, request, hintFor } = message;
     this.noticeClock(record.clock);
-    this.#cells.merge(key, record, waiter);
+    const waiter = this.#waiterOf(from, message, deadlineMs);
+    if (hintFor === undefined ? this.#options.holds(key) : this.#standsIn()) {
+      this.#cells.merge(key, record, waiter);
+    } else {
+      this.#answerWrite(from, request, 'refused', deadlineMs);
+    }
+  }
+
+  /** Merges what a read found elsewhere. */
+  repair(key: Key, record: VersionedRecord): void {
+    this.#cells.merge(key, record, { for: 'repair' });
+  }
+
+  /** Forgets the record of a key that this node does not hold and has handed over, if it is still that record. */
+  handedOver(key: Key, record: VersionedRecord): void {
+    if (!this.#options.holds(key)) this.#cells.drop(key, record);
   }
 
   onCellLoaded(key: Key, result: ReadResult): void {
@@ -113,23 +152,44 @@ export class Replica {
 
   /**
    * A dot of this actor that its own directory does not know was sent by a later state of it: the directory was put back
-   * to an old copy. It must not mint under this actor any more, and may lack acknowledged writes (I4).
+   * to an old copy (I4).
    */
   noticeClock(clock: Clock): void {
-    if (this.#counterLost) return;
-    const { actor } = this.#options;
-    if (!clock.some((entry) => entry.actor === actor && entry.counter > this.#counter)) return;
-    this.#counterLost = true;
-    this.#outbox.observe('counterLost');
+    if (this.complete && this.#mint.isBehind(clock)) this.renounce();
+  }
+
+  /** The directory is not what it was: it goes on under another actor and counts for nothing (I4, R12). Idempotent. */
+  renounce(): void {
+    if (!this.complete) return;
+    const { actor, counter } = this.#mint.renounce();
+    this.#outbox.observe('directoryRenounced');
+    this.#outbox.renounce(actor, counter);
+    this.#options.onRenounced(actor);
+  }
+
+  #unread(key: Key, strict: boolean): ReadAnswer | undefined {
+    if (!this.#options.holds(key)) return strict || !this.complete ? { status: 'refused' } : undefined;
+    return this.countsFor(strict) ? undefined : { status: 'incomplete' };
+  }
+
+  #standsIn(): boolean {
+    return this.complete && !this.#options.standIn.isFull;
+  }
+
+  #waiterOf(node: NodeId, { key, request, hintFor }: WriteMessage, deadlineMs: number): Waiter {
+    if (hintFor === undefined) return { for: 'peer', node, request, deadlineMs };
+    return { for: 'standIn', node, request, deadlineMs, target: hintFor, key };
   }
 
   #cellPort(): CellPort {
-    const { mint } = this.#options;
+    const { mint, standIn } = this.#options;
     return {
       load: (key) => {
         this.#outbox.load(key, { for: 'cell', key });
       },
-      store: (key, record) => this.#outbox.store(key, record, this.#counter),
+      store: (key, record) => this.#outbox.store(key, record, this.#mint.counter),
+      drop: (key) => this.#outbox.drop(key),
+      mayDrop: (key) => !standIn.has(key),
       resolve: (request, record) => this.#resolve(request, record),
       unsound: (request) => {
         mint.unsound(request);
@@ -150,16 +210,38 @@ export class Replica {
   }
 
   #settled(waiter: Waiter, durable: boolean): void {
-    if (waiter.for === 'coordinator') {
-      this.#options.mint.stored(waiter.request, durable);
-      return;
+    switch (waiter.for) {
+      case 'coordinator':
+        this.#options.mint.stored(waiter.request, durable);
+        return;
+      case 'peer': {
+        const answer = !durable ? 'refused' : this.complete ? 'stored' : 'incomplete';
+        this.#answerWrite(waiter.node, waiter.request, answer, waiter.deadlineMs);
+        return;
+      }
+      case 'standIn':
+        this.#standIn(waiter, durable);
+        return;
+      case 'repair':
+        return;
     }
-    const { node, request, deadlineMs } = waiter;
-    const answer = !durable ? 'refused' : this.complete ? 'stored' : 'incomplete';
-    this.#outbox.send(node, { type: 'writeReply', request, answer }, deadlineMs);
+  }
+
+  /** The record is durable, and only now its hint is written: the answer waits for both. */
+  #standIn(waiter: Extract<Waiter, { for: 'standIn' }>, durable: boolean): void {
+    const { node, request, deadlineMs, target, key } = waiter;
+    const answer = (kept: boolean): void => {
+      this.#answerWrite(node, request, kept ? 'stored' : 'refused', deadlineMs);
+    };
+    if (durable) this.#options.standIn.keep(target, key, answer);
+    else answer(false);
   }
 
   #answerRead(to: NodeId, request: RequestNumber, answer: ReadAnswer, deadlineMs: number): void {
     this.#outbox.send(to, { type: 'readReply', request, answer }, deadlineMs);
+  }
+
+  #answerWrite(to: NodeId, request: RequestNumber, answer: WriteAnswer, deadlineMs: number): void {
+    this.#outbox.send(to, { type: 'writeReply', request, answer }, deadlineMs);
   }
 }

@@ -8,11 +8,17 @@ import { compareDots } from './clock.js';
  * algebra relies on: order, uniqueness and that the clock covers every dot.
  */
 
-const ACTOR_CHARS_MAX = 32;
+export const ACTOR_CHARS_MAX = 32;
 const COUNT_MAX = 100_000;
 
 /** Upper bound of {@link encodeRecord}'s length for a record as large as a merge of bounded records may become. */
 export const ENCODED_RECORD_BYTES_MAX = 8 * LIMITS.recordBytesMax;
+
+export function readActor(input: ByteReader): Actor {
+  const actor = input.recurringLatin1(ACTOR_CHARS_MAX);
+  if (actor === '') throw new DecodeError('an actor is empty');
+  return actor as Actor;
+}
 
 export function writeClock(out: ByteWriter, clock: Clock): void {
   out.varint(clock.length);
@@ -24,11 +30,14 @@ export function writeClock(out: ByteWriter, clock: Clock): void {
 
 export function readClock(input: ByteReader): Clock {
   const entries: ClockEntry[] = [];
+  // Sorts before every actor, as none is empty.
+  let previous = '';
   for (let left = readCount(input); left > 0; left--) {
-    const dot = readDot(input);
-    const previous = entries.at(-1);
-    if (previous && previous.actor >= dot.actor) throw new DecodeError('clock entries are out of order');
-    entries.push({ actor: dot.actor, counter: dot.counter, timestamp: input.varint() });
+    const actor = readActor(input);
+    const counter = readCounter(input);
+    if (previous >= actor) throw new DecodeError('clock entries are out of order');
+    entries.push({ actor, counter, timestamp: input.varint() });
+    previous = actor;
   }
   return entries;
 }
@@ -76,10 +85,10 @@ function valueBytes(record: VersionedRecord): number {
 function readSiblings(input: ByteReader, clock: Clock): Sibling[] {
   const siblings: Sibling[] = [];
   let at = 0;
+  let previous: Dot | undefined;
   for (let left = readCount(input); left > 0; left--) {
     const dot = readDot(input);
-    const previous = siblings.at(-1);
-    if (previous && compareDots(previous.dot, dot) >= 0) throw new DecodeError('siblings are out of order');
+    if (previous && compareDots(previous, dot) >= 0) throw new DecodeError('siblings are out of order');
     // Both are sorted by actor: one pass, so that a hostile record costs no more than its length.
     while ((clock[at]?.actor ?? dot.actor) < dot.actor) at++;
     const covering = clock[at];
@@ -87,6 +96,7 @@ function readSiblings(input: ByteReader, clock: Clock): Sibling[] {
       throw new DecodeError('a sibling is beyond the clock');
     }
     siblings.push({ dot, value: input.blob(ENCODED_RECORD_BYTES_MAX) });
+    previous = dot;
   }
   return siblings;
 }
@@ -107,10 +117,13 @@ function writeDot(out: ByteWriter, dot: Dot): void {
 }
 
 function readDot(input: ByteReader): Dot {
-  const actor = input.latin1(ACTOR_CHARS_MAX) as Actor;
+  return { actor: readActor(input), counter: readCounter(input) };
+}
+
+function readCounter(input: ByteReader): number {
   const counter = input.varint();
-  if (actor === '' || counter < 1) throw new DecodeError('a dot is empty');
-  return { actor, counter };
+  if (counter < 1) throw new DecodeError('a counter is zero');
+  return counter;
 }
 
 function readCount(input: ByteReader): number {

@@ -1,0 +1,50 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { waitForPeers } from '../support/nodeViews.js';
+import {
+  endScene,
+  firstView,
+  killVictim,
+  paired,
+  setScene,
+  snapshot,
+  whyNotNoticed,
+  type ScenarioOptions,
+  type ScenarioResult,
+} from './scenario.js';
+
+/**
+ * A node loses its data under load and comes back under the same id. `db`: its database is gone; `all`: its whole data
+ * directory, the cluster document with it. It has to notice, and the two others go on without it.
+ */
+export type Wiped = 'db' | 'all';
+
+export interface WipeOptions extends ScenarioOptions {
+  readonly what: Wiped;
+}
+
+/** Rejects where the cluster cannot be started, or the node does not come back at all. */
+export async function runWipe(options: WipeOptions): Promise<ScenarioResult> {
+  const { what, say } = options;
+  const scene = await setScene(options);
+  const { cluster, load, victim } = scene;
+  const before = await firstView(scene);
+  await load.reach(0.5);
+  const resources = snapshot(cluster);
+  load.workload.mark('fault');
+  const inFlight = load.workload.inFlight();
+  await killVictim(scene);
+  rmSync(what === 'db' ? join(victim.dataDir, 'db') : victim.dataDir, { recursive: true });
+  say(`${victim.id} killed with ${String(inFlight)} requests in flight, and its data removed (${what})`);
+  victim.start({ founding: false });
+  const after = await firstView(scene);
+  await waitForPeers(cluster.urls);
+  load.workload.mark('healed');
+  say(`${victim.id} is back: actor ${before.actor} → ${after.actor}, complete ${String(after.complete)}`);
+  await load.reach(1);
+  return endScene(scene, {
+    resources: paired(resources, snapshot(cluster)),
+    figures: [['actor of the wiped node', `${before.actor} → ${after.actor}`]],
+    broken: whyNotNoticed(before, after),
+  });
+}

@@ -1,0 +1,72 @@
+import { waitUntil } from './processes.js';
+
+/** What nodes say of themselves, at `/cluster` and `/metrics`. */
+export interface NodeView {
+  readonly actor: string;
+  readonly complete: boolean;
+  readonly peers: Readonly<Record<string, string>>;
+  readonly liveness: Readonly<Record<string, string>>;
+  readonly hints: { readonly total: number; readonly byTarget: Readonly<Record<string, number>> };
+}
+
+const ANSWER_TIMEOUT_MS = 2000;
+const LINKS_TIMEOUT_MS = 30_000;
+
+/** undefined where no answer comes in time: the process is down or frozen. */
+export async function viewOf(url: string): Promise<NodeView | undefined> {
+  const text = await textAt(`${url}/cluster`);
+  return text === undefined ? undefined : (JSON.parse(text) as NodeView);
+}
+
+/** Until every node is connected to all others; unlike a read, this is also so where a node is not complete. */
+export async function waitForPeers(urls: readonly string[], timeoutMs = LINKS_TIMEOUT_MS): Promise<void> {
+  for (const url of urls) {
+    const isLinked = async (): Promise<boolean> => {
+      const view = await viewOf(url);
+      return view !== undefined && Object.values(view.peers).every((state) => state === 'connected');
+    };
+    await waitUntil(`${url} is connected to all nodes`, isLinked, timeoutMs);
+  }
+}
+
+export interface HintsKept {
+  /** Of the nodes that answered. */
+  readonly total: number;
+  readonly allAnswered: boolean;
+}
+
+export async function hintsKept(urls: readonly string[]): Promise<HintsKept> {
+  const views = await Promise.all(urls.map(viewOf));
+  return {
+    total: views.reduce((sum, view) => sum + (view?.hints.total ?? 0), 0),
+    allAnswered: views.every((view) => view !== undefined),
+  };
+}
+
+/** How often the node's core has seen `fact` since its start. */
+export async function factsSeen(url: string, fact: string): Promise<number> {
+  return metricOf(url, 'rondo_events_total', { event: fact });
+}
+
+/** Sum of the series of `name` that have these labels; 0 where there is none, or the node does not answer. */
+export async function metricOf(
+  url: string,
+  name: string,
+  labels: Readonly<Record<string, string>> = {},
+): Promise<number> {
+  const wanted = Object.entries(labels).map(([label, value]) => `${label}="${value}"`);
+  const lines = (await textAt(`${url}/metrics`))?.split('\n') ?? [];
+  const series = lines.filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `));
+  const fitting = series.filter((line) => wanted.every((pair) => line.includes(pair)));
+  return fitting.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
+}
+
+async function textAt(url: string): Promise<string | undefined> {
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS) });
+    const text = await response.text();
+    return response.ok ? text : undefined;
+  } catch {
+    return undefined;
+  }
+}

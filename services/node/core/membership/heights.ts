@@ -1,0 +1,85 @@
+import type { NodeHeight } from '../protocol/messages.js';
+import { HEIGHTS_MAX } from '../protocol/messages.js';
+import type { Actor, Height, NodeId } from '../types.js';
+
+/**
+ * What is heard of every node's data directory, kept and passed on, so that a directory that was put back to an old copy
+ * is told of its own later state (R12).
+ */
+export class Heights {
+  readonly #self: NodeId;
+  readonly #heard: Map<NodeId, Height>;
+  /** The last life of a node that began on an old copy of its directory. */
+  readonly #strayed = new Map<NodeId, number>();
+  #turn = 0;
+  #changed = false;
+
+  constructor(self: NodeId, kept: ReadonlyMap<NodeId, Height>) {
+    this.#self = self;
+    this.#heard = new Map(kept);
+    this.#heard.delete(self);
+  }
+
+  /**
+   * Takes only what is later in the same directory. What a node says of itself is no better: on another directory, or on
+   * an old copy, it does not know yet that it is, and has to be told what it was, however often that is lost (R12).
+   */
+  hear({ node, actor, incarnation, sequence }: NodeHeight): void {
+    if (node === this.#self) return;
+    const known = this.#heard.get(node);
+    const height = { actor, incarnation, sequence };
+    if (known && !this.#isNews(node, height, known)) return;
+    this.#heard.set(node, height);
+    this.#changed = true;
+  }
+
+  /** What `to` is told: this node's own, its own, and the others in turns. */
+  tell(to: NodeId, own: Height): readonly NodeHeight[] {
+    const told: NodeHeight[] = [{ node: this.#self, ...own }];
+    const about = this.#heard.get(to);
+    if (about) told.push({ node: to, ...about });
+    const others = [...this.#heard].filter(([node]) => node !== to);
+    const count = Math.min(others.length, HEIGHTS_MAX - told.length);
+    for (let i = 0; i < count; i++) {
+      const other = others[(this.#turn + i) % others.length];
+      if (other) told.push({ node: other[0], ...other[1] });
+    }
+    this.#turn += count;
+    return told;
+  }
+
+  /** A life that begins before the end of an earlier one stays on its old copy, also when it has got past that end. */
+  #isNews(node: NodeId, height: Height, known: Height): boolean {
+    if (height.actor !== known.actor || height.incarnation < known.incarnation) return false;
+    if (height.sequence > known.sequence) return height.incarnation > (this.#strayed.get(node) ?? 0);
+    if (height.incarnation > known.incarnation) this.#strayed.set(node, height.incarnation);
+    return false;
+  }
+
+  /** All that was heard, where there is news since the last call. */
+  takeChanges(): ReadonlyMap<NodeId, Height> | undefined {
+    if (!this.#changed) return undefined;
+    this.#changed = false;
+    return new Map(this.#heard);
+  }
+}
+
+/**
+ * Whether what others heard of this node shows that its directory is not the one it was: a later life of it, or more
+ * batches than it had when it was opened, or another actor, under which its data was lost.
+ */
+export function isOvertaken(
+  own: {
+    readonly actor: Actor;
+    readonly incarnation: number;
+    readonly openedAt: number;
+    readonly sequence: number;
+  },
+  heard: Height,
+): boolean {
+  if (heard.actor !== own.actor) return true;
+  if (heard.incarnation > own.incarnation) return true;
+  return heard.incarnation === own.incarnation
+    ? heard.sequence > own.sequence
+    : heard.sequence >= own.openedAt;
+}

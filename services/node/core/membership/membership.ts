@@ -1,0 +1,136 @@
+import type { Liveness } from '../protocol/events.js';
+import type { NodeHeight } from '../protocol/messages.js';
+import type { Outbox } from '../protocol/outbox.js';
+import type { Actor, Height, NodeId } from '../types.js';
+import { Heights, isOvertaken } from './heights.js';
+import { type LivenessChanges, livenessTimes, LivenessView } from './liveness.js';
+
+/** Whose data directory this is, as it was when it was opened. */
+export interface Directory {
+  readonly actor: Actor;
+  readonly incarnation: number;
+  readonly sequence: number;
+}
+
+export interface MembershipOptions {
+  readonly self: NodeId;
+  readonly others: readonly NodeId[];
+  readonly nodeTimeoutMs: number;
+  readonly directory: Directory;
+  readonly heights: ReadonlyMap<NodeId, Height>;
+  readonly outbox: Outbox;
+  /** A peer knows more of this node's directory than the directory itself (R12); called as long as that is so. */
+  readonly onOvertaken: () => void;
+}
+
+/** Requests have numbers above it; answers to probes of liveness belong to no request. */
+const PROBE = 0;
+const KEEP_HEIGHTS_EVERY_MS = 1000;
+
+/**
+ * What this node knows of the others, and they of it: probes tell who answers, and carry how far each one's data
+ * directory has come. Until the others have answered, a directory that was put back to an old copy is not told from a
+ * sound one (R12).
+ */
+export class Membership {
+  readonly #options: MembershipOptions;
+  readonly #liveness: LivenessView;
+  readonly #heights: Heights;
+  readonly #answered = new Set<NodeId>();
+  #suspects: ReadonlySet<NodeId> = new Set();
+  #own: Height;
+  #keepHeightsAtMs = 0;
+
+  constructor(options: MembershipOptions) {
+    this.#options = options;
+    this.#own = options.directory;
+    this.#liveness = new LivenessView(options.others, livenessTimes(options.nodeTimeoutMs));
+    this.#heights = new Heights(options.self, options.heights);
+  }
+
+  states(): ReadonlyMap<NodeId, Liveness> {
+    return this.#liveness.states();
+  }
+
+  /** Nodes that are not to be waited for (R4). */
+  get suspects(): ReadonlySet<NodeId> {
+    return this.#suspects;
+  }
+
+  isAlive(node: NodeId): boolean {
+    return this.#liveness.isAlive(node);
+  }
+
+  /** Whether a majority of the cluster, this node among them, has seen this life of it. */
+  get majorityAnswered(): boolean {
+    return this.#answered.size + 1 > (this.#options.others.length + 1) / 2;
+  }
+
+  get allAnswered(): boolean {
+    return this.#answered.size === this.#options.others.length;
+  }
+
+  /** This node goes on under another actor. */
+  renounced(actor: Actor): void {
+    this.#own = { ...this.#own, actor };
+  }
+
+  /** `node` answered something that this node had asked. */
+  answered(node: NodeId): void {
+    this.#liveness.answered(node, this.#options.outbox.now.monotonicMs);
+  }
+
+  /** `sequence`: of the last synced batch here. */
+  tick(sequence: number): LivenessChanges {
+    const { outbox, nodeTimeoutMs } = this.#options;
+    const nowMs = outbox.now.monotonicMs;
+    this.#own = { ...this.#own, sequence: Math.max(sequence, this.#own.sequence) };
+    const changes = this.#liveness.tick(nowMs);
+    for (const node of changes.probe) {
+      outbox.send(node, { type: 'ping', request: PROBE, heights: this.#tell(node) }, nowMs + nodeTimeoutMs);
+    }
+    if (changes.suspected.length > 0 || changes.recovered.length > 0) this.#suspects = this.#notAlive();
+    this.#keepHeights(nowMs);
+    return changes;
+  }
+
+  onPing(from: NodeId, heights: readonly NodeHeight[], request: number, deadlineMs: number): void {
+    this.#hear(from, heights);
+    this.#options.outbox.send(from, { type: 'pong', request, heights: this.#tell(from) }, deadlineMs);
+  }
+
+  onPong(from: NodeId, heights: readonly NodeHeight[]): void {
+    this.answered(from);
+    this.#hear(from, heights);
+    if (this.#options.others.includes(from)) this.#answered.add(from);
+  }
+
+  /** A probe could not be routed. */
+  onAbsent(node: NodeId): void {
+    this.#liveness.absent(node);
+  }
+
+  #tell(node: NodeId): readonly NodeHeight[] {
+    return this.#heights.tell(node, this.#own);
+  }
+
+  #hear(from: NodeId, heights: readonly NodeHeight[]): void {
+    const { self, directory, onOvertaken } = this.#options;
+    const own = { ...this.#own, openedAt: directory.sequence };
+    for (const height of heights) {
+      if (height.node === self && isOvertaken(own, height)) onOvertaken();
+      this.#heights.hear(from, height);
+    }
+  }
+
+  #keepHeights(nowMs: number): void {
+    if (nowMs < this.#keepHeightsAtMs) return;
+    this.#keepHeightsAtMs = nowMs + KEEP_HEIGHTS_EVERY_MS;
+    const changed = this.#heights.takeChanges();
+    if (changed) this.#options.outbox.keepHeights(changed);
+  }
+
+  #notAlive(): ReadonlySet<NodeId> {
+    return new Set(this.#options.others.filter((node) => !this.#liveness.isAlive(node)));
+  }
+}

@@ -1,0 +1,223 @@
+import type { ReadResult } from '../protocol/events.js';
+import type { RequestNumber, WriteAnswer } from '../protocol/messages.js';
+import type { Outbox } from '../protocol/outbox.js';
+import type { Hint, Key, NodeId, VersionedRecord } from '../types.js';
+import { recordBytes } from '../versioning/record.js';
+import { HintQueue, type KeptHint } from './hintQueue.js';
+
+/** How hints reach the rest of the node. */
+export interface HintPort {
+  /** Whether this node thinks that the target would answer. */
+  isAlive(target: NodeId): boolean;
+  nextNumber(): RequestNumber;
+  /** The last hint of a key is delivered: its record here may be dropped where nothing was merged into it since. */
+  handedOver(key: Key, record: VersionedRecord): void;
+}
+
+export interface HintOptions {
+  readonly hintsMax: number;
+  readonly timeoutMs: number;
+  readonly kept: readonly Hint[];
+  readonly outbox: Outbox;
+  readonly port: HintPort;
+}
+
+/** A delivery on its way to the target. */
+interface Delivery {
+  readonly queue: HintQueue;
+  readonly hint: KeptHint;
+  readonly record: VersionedRecord;
+  readonly bytes: number;
+  readonly deadlineMs: number;
+}
+
+/** Under way to one target at a time. */
+const DELIVERIES_MAX = 32;
+const DELIVERY_BYTES_MAX = 4 * 1024 * 1024;
+
+/**
+ * The writes that this node keeps for others (R4). A hint is a durable note "this node may lack this key"; the record
+ * lies under its key like any other, so that a delivery always carries the newest. Each target gets its hints oldest
+ * first, a bounded number at a time, on the bulk lane, and again after a pause that doubles for as long as it fails. An
+ * accepted hint is kept until its target has the record durably.
+ */
+export class Hints {
+  readonly #options: HintOptions;
+  readonly #outbox: Outbox;
+  readonly #queues = new Map<NodeId, HintQueue>();
+  readonly #deliveries = new Map<RequestNumber, Delivery>();
+  #total = 0;
+  #lastOrder = 0;
+
+  constructor(options: HintOptions) {
+    this.#options = options;
+    this.#outbox = options.outbox;
+    for (const { target, key, order } of [...options.kept].sort((a, b) => a.order - b.order)) {
+      this.#queueOf(target).add({ key, order, phase: 'waiting', durable: true, again: false, waiters: [] });
+      this.#total += 1;
+      this.#lastOrder = Math.max(this.#lastOrder, order);
+    }
+  }
+
+  get total(): number {
+    return this.#total;
+  }
+
+  get isFull(): boolean {
+    return this.#total >= this.#options.hintsMax;
+  }
+
+  counts(): ReadonlyMap<NodeId, number> {
+    return new Map(
+      [...this.#queues].filter(([, { size }]) => size > 0).map(([node, { size }]) => [node, size]),
+    );
+  }
+
+  /** `done` is told when the hint is durable, or that it is not kept. */
+  keep(target: NodeId, key: Key, done: (durable: boolean) => void = () => undefined): void {
+    const known = this.#queues.get(target)?.get(key);
+    if (known) {
+      known.again = known.phase !== 'waiting';
+      if (known.durable) done(true);
+      else known.waiters.push(done);
+      return;
+    }
+    if (this.isFull) {
+      this.#outbox.observe('hintRefused');
+      done(false);
+      return;
+    }
+    const order = ++this.#lastOrder;
+    this.#queueOf(target).add({
+      key,
+      order,
+      phase: 'waiting',
+      durable: false,
+      again: false,
+      waiters: [done],
+    });
+    this.#total += 1;
+    this.#outbox.observe('hintKept');
+    this.#outbox.keepHint({ target, key, order });
+  }
+
+  /** A hint that could not be stored is delivered all the same, as long as this node lives. */
+  onStored(target: NodeId, key: Key, durable: boolean): void {
+    const hint = this.#queues.get(target)?.get(key);
+    if (!hint) return;
+    hint.durable ||= durable;
+    for (const done of hint.waiters.splice(0)) done(durable);
+  }
+
+  onLoaded(target: NodeId, key: Key, result: ReadResult): void {
+    const queue = this.#queues.get(target);
+    const hint = queue?.get(key);
+    if (!queue || hint?.phase !== 'loading') return;
+    switch (result.status) {
+      case 'found':
+        this.#send(queue, hint, result.record);
+        return;
+      case 'missing':
+        queue.loading -= 1;
+        this.#forget(queue, hint);
+        return;
+      case 'damaged':
+      case 'failed':
+        queue.loading -= 1;
+        queue.toTheEnd(hint);
+        queue.pause(this.#nowMs);
+    }
+  }
+
+  onAnswer(request: RequestNumber, answer: WriteAnswer): void {
+    const delivery = this.#end(request);
+    if (!delivery) return;
+    const { queue, hint, record } = delivery;
+    if (answer === 'refused') {
+      queue.retry(hint, this.#nowMs);
+      return;
+    }
+    queue.succeeded();
+    this.#outbox.observe('hintDelivered');
+    if (hint.again) queue.retry(hint);
+    else this.#delivered(queue, hint, record);
+    this.#deliver(queue);
+  }
+
+  onUnroutable(request: RequestNumber): void {
+    const delivery = this.#end(request);
+    delivery?.queue.retry(delivery.hint, this.#nowMs);
+  }
+
+  /** These nodes answer again: no pause stands in the way. */
+  recovered(nodes: readonly NodeId[]): void {
+    for (const node of nodes) this.#queues.get(node)?.succeeded();
+  }
+
+  /** Whether any target still waits for the key. */
+  has(key: Key): boolean {
+    for (const queue of this.#queues.values()) if (queue.get(key)) return true;
+    return false;
+  }
+
+  tick(): void {
+    for (const [request, { deadlineMs }] of this.#deliveries) {
+      if (deadlineMs <= this.#nowMs) this.onUnroutable(request);
+    }
+    for (const queue of this.#queues.values()) this.#deliver(queue);
+  }
+
+  get #nowMs(): number {
+    return this.#outbox.now.monotonicMs;
+  }
+
+  #queueOf(target: NodeId): HintQueue {
+    const queue = this.#queues.get(target) ?? new HintQueue(target);
+    this.#queues.set(target, queue);
+    return queue;
+  }
+
+  #deliver(queue: HintQueue): void {
+    if (!queue.isDue(this.#nowMs) || !this.#options.port.isAlive(queue.target)) return;
+    const room = DELIVERIES_MAX - queue.loading - queue.sent;
+    if (room <= 0 || queue.sentBytes >= DELIVERY_BYTES_MAX) return;
+    for (const hint of queue.take(room)) {
+      hint.phase = 'loading';
+      hint.again = false;
+      queue.loading += 1;
+      this.#outbox.load(hint.key, { for: 'hint', target: queue.target, key: hint.key });
+    }
+  }
+
+  #send(queue: HintQueue, hint: KeptHint, record: VersionedRecord): void {
+    const request = this.#options.port.nextNumber();
+    const bytes = recordBytes(record);
+    const deadlineMs = this.#nowMs + this.#options.timeoutMs;
+    hint.phase = 'sent';
+    queue.loading -= 1;
+    queue.sent += 1;
+    queue.sentBytes += bytes;
+    this.#deliveries.set(request, { queue, hint, record, bytes, deadlineMs });
+    this.#outbox.sendBulk(queue.target, { type: 'write', request, key: hint.key, record }, deadlineMs);
+  }
+
+  #end(request: RequestNumber): Delivery | undefined {
+    const delivery = this.#deliveries.get(request);
+    if (!delivery) return undefined;
+    this.#deliveries.delete(request);
+    delivery.queue.sent -= 1;
+    delivery.queue.sentBytes -= delivery.bytes;
+    return delivery;
+  }
+
+  #delivered(queue: HintQueue, hint: KeptHint, record: VersionedRecord): void {
+    this.#forget(queue, hint);
+    if (!this.has(hint.key)) this.#options.port.handedOver(hint.key, record);
+  }
+
+  #forget(queue: HintQueue, hint: KeptHint): void {
+    queue.delete(hint);
+    this.#total -= 1;
+    this.#outbox.forgetHint(queue.target, hint.key);
+  }
+}

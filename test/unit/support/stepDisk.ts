@@ -1,0 +1,81 @@
+import type { Effect, ReadResult } from '../../../services/node/core/protocol/events.js';
+import type { Actor, Height, Hint, Key, NodeId, VersionedRecord } from '../../../services/node/core/types.js';
+
+/** What a data directory holds, all of it durable. */
+export interface Disk {
+  actor: Actor;
+  complete: boolean;
+  counter: number;
+  incarnation: number;
+  /** Of the last batch; here every change is one. */
+  sequence: number;
+  readonly records: Map<Key, VersionedRecord>;
+  /** Hints by target and key. */
+  readonly hints: Map<string, Hint>;
+  heights: ReadonlyMap<NodeId, Height>;
+  /** What a load of a key gives instead of what is stored. */
+  readonly faults: Map<Key, ReadResult>;
+}
+
+/** An effect that changes the disk. */
+export type DiskEffect = Extract<
+  Effect,
+  { type: 'store' | 'drop' | 'keepHint' | 'forgetHint' | 'renounce' | 'keepHeights' }
+>;
+
+export function emptyDisk(actor: string, complete: boolean): Disk {
+  return {
+    actor: actor as Actor,
+    complete,
+    counter: 0,
+    incarnation: 0,
+    sequence: 0,
+    records: new Map(),
+    hints: new Map(),
+    heights: new Map(),
+    faults: new Map(),
+  };
+}
+
+export function copyDisk(disk: Disk): Disk {
+  const { records, hints, faults } = disk;
+  return { ...disk, records: new Map(records), hints: new Map(hints), faults: new Map(faults) };
+}
+
+export function loadFrom(disk: Disk, key: Key): ReadResult {
+  const record = disk.records.get(key);
+  return disk.faults.get(key) ?? (record ? { status: 'found', record } : { status: 'missing' });
+}
+
+/** Makes a change durable. */
+export function commit(disk: Disk, effect: DiskEffect): void {
+  disk.sequence++;
+  switch (effect.type) {
+    case 'store':
+      disk.records.set(effect.key, effect.record);
+      disk.counter = Math.max(disk.counter, effect.counter);
+      return;
+    case 'drop':
+      disk.records.delete(effect.key);
+      return;
+    case 'keepHint':
+      disk.hints.set(hintName(effect.hint.target, effect.hint.key), effect.hint);
+      return;
+    case 'forgetHint':
+      disk.hints.delete(hintName(effect.target, effect.key));
+      return;
+    case 'renounce':
+      Object.assign(disk, { actor: effect.actor, counter: effect.counter, complete: false });
+      return;
+    case 'keepHeights':
+      disk.heights = effect.heights;
+  }
+}
+
+export function isOfDisk(effect: Effect): effect is DiskEffect {
+  return ['store', 'drop', 'keepHint', 'forgetHint', 'renounce', 'keepHeights'].includes(effect.type);
+}
+
+function hintName(target: NodeId, key: Key): string {
+  return `${target} ${key}`;
+}
