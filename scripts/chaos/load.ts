@@ -44,11 +44,14 @@ export function startLoad(
     ...{ quorum, readsAreStrict: quorum === 'strict' },
     ...{ clients, keys, logFile, durationMs: timeoutMs },
   });
+  let isOver = false;
+  const onOver = (): boolean => (isOver = true);
   // A failure is reported where the load is awaited.
-  workload.done.catch(() => undefined);
+  workload.done.then(onOver, onOver);
   const reachWrites = async (wanted: number): Promise<void> => {
-    const enough = (): boolean => workload.acknowledged() >= wanted;
+    const enough = (): boolean => isOver || workload.acknowledged() >= wanted;
     await waitUntil(`${String(wanted)} acknowledged writes`, enough, timeoutMs);
+    if (isOver) throw new Error(`the load was over before ${String(wanted)} acknowledged writes`);
     const busy = (): boolean => workload.inFlight() >= size.inFlight;
     await waitUntil(`${String(size.inFlight)} requests in flight`, busy, 10_000);
   };

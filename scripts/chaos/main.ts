@@ -42,7 +42,7 @@ interface PauseFlags extends TimedFlags {
   readonly nodes: number;
   readonly quorum: 'strict' | 'sloppy';
   readonly drainSeconds: number;
-  readonly warmUpSeconds: number;
+  readonly warmUp: number;
 }
 
 interface HintsFlags {
@@ -56,7 +56,7 @@ interface PowerCutFlags extends TimedFlags {
 }
 
 /** What a paused run may take besides the pause and the hints. */
-const PAUSE_LOAD_SECONDS = 300;
+const PAUSE_LOAD_SECONDS = 600;
 
 const program = new Command('chaos')
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
@@ -102,7 +102,7 @@ sized(program.command('pause'))
   .option('--nodes <number>', 'nodes of the cluster, 3 to 5', parseCount, 3)
   .addOption(new Option('--quorum <kind>', 'of all requests').choices(['strict', 'sloppy']).default('strict'))
   .option('--drain-seconds <number>', 'longest time until all hints are delivered', parseCount, 60)
-  .option('--warm-up-seconds <number>', 'longest time until memory is steady', parseCount, 120)
+  .option('--warm-up <number>', 'acknowledged writes before memory is measured', parseCount, 40_000)
   .action(pause);
 
 program
@@ -202,11 +202,10 @@ async function restore(flags: RestoreFlags): Promise<void> {
 }
 
 async function pause(flags: PauseFlags): Promise<void> {
-  const { seconds, nodes, quorum, drainSeconds, warmUpSeconds } = flags;
+  const { seconds, nodes, quorum, drainSeconds, warmUp: warmUpWrites } = flags;
   heading(`pause one of ${String(nodes)} nodes for ${String(seconds)} s, quorum ${quorum}`);
-  const size = sizeOf(flags, seconds + drainSeconds + warmUpSeconds + PAUSE_LOAD_SECONDS);
-  const warmUpMs = warmUpSeconds * 1000;
-  const lengths = { pauseMs: seconds * 1000, drainTimeoutMs: drainSeconds * 1000, warmUpMs };
+  const size = sizeOf(flags, seconds + drainSeconds + PAUSE_LOAD_SECONDS);
+  const lengths = { pauseMs: seconds * 1000, warmUpWrites, drainTimeoutMs: drainSeconds * 1000 };
   await onStage('pause', async (stage) => {
     const result = await runPause({ ...stage, ...lengths, nodes, quorum, size, say });
     return concludeScenario(result, result.exceeded);

@@ -24,8 +24,8 @@ import {
  */
 export interface PauseOptions extends ScenarioOptions, SceneOptions {
   readonly pauseMs: number;
-  /** Longest time until the memory of the loaded nodes has stopped growing of its own accord. */
-  readonly warmUpMs: number;
+  /** Acknowledged writes before memory is measured first: the database fills its buffers and caches. */
+  readonly warmUpWrites: number;
   /** From SIGCONT until no node keeps a hint; the load goes on meanwhile. */
   readonly drainTimeoutMs: number;
 }
@@ -43,17 +43,15 @@ const HINTS_FROM_MS = 5000;
 const REQUEST_TIMEOUT_MS = 3000;
 const GROWTH_MAX = 1.2;
 const WATCH_MS = 250;
-const WARM_GROWTH_MAX = 1.02;
-const WARM_STEP_MS = 10_000;
 const LAST_WRITES = 500;
 
 /** Rejects where the cluster cannot be started, or the load ends before its time. */
 export async function runPause(options: PauseOptions): Promise<PauseResult> {
-  const { pauseMs, drainTimeoutMs, size, say } = options;
+  const { pauseMs, warmUpWrites, drainTimeoutMs, size, say } = options;
   const scene = await setScene(options, options);
   const { cluster, load, victim } = scene;
-  await load.reach(0.5);
-  const before = await warm(cluster, options.warmUpMs);
+  await load.reachWrites(warmUpWrites);
+  const before = await settled(cluster);
   await load.reach(0.5);
   load.workload.mark('fault');
   victim.process().kill('SIGSTOP');
@@ -79,22 +77,6 @@ async function settled({ nodes }: SeparateCluster): Promise<Map<string, Resource
     nodes.map(async (node) => [node.id, await settledResources(node.process().pid)] as const),
   );
   return new Map(found);
-}
-
-/** The database fills its caches and buffers first; a look every {@link WARM_STEP_MS} until that shows no more. */
-async function warm(cluster: SeparateCluster, warmUpMs: number): Promise<Map<string, Resources | undefined>> {
-  const endMs = performance.now() + warmUpMs;
-  let last = await settled(cluster);
-  while (performance.now() + WARM_STEP_MS <= endMs) {
-    await sleep(WARM_STEP_MS);
-    const now = await settled(cluster);
-    const grown = [...now].some(
-      ([node, one]) => (one?.ownBytes ?? 0) > (last.get(node)?.ownBytes ?? 0) * WARM_GROWTH_MAX,
-    );
-    last = now;
-    if (!grown) break;
-  }
-  return last;
 }
 
 /** The most hints that the others kept at a time while the node stood still for `pauseMs`. */

@@ -41,7 +41,7 @@ export interface Workload {
   readonly done: Promise<WorkloadResult>;
   acknowledged(): number;
   inFlight(): number;
-  /** Notes a moment in the log, with the number of requests in flight. */
+  /** Notes a moment in the log, with the number of requests in flight. Throws once the run is over. */
   mark(name: MarkName): void;
   /** Lets every client finish its request; none begins another. */
   stop(): void;
@@ -78,7 +78,9 @@ export function startWorkload(options: WorkloadOptions): Workload {
   const timer = setTimeout(() => {
     stopping.abort();
   }, options.durationMs);
+  let isOver = false;
   const done = runClients(run, seed, name, stopping.signal).finally(() => {
+    isOver = true;
     clearTimeout(timer);
     stopping.abort();
     run.api.close();
@@ -89,6 +91,7 @@ export function startWorkload(options: WorkloadOptions): Workload {
     acknowledged: () => run.counters.acknowledged,
     inFlight: () => run.counters.inFlight,
     mark: (mark) => {
+      if (isOver) throw new Error(`the load was over before the mark "${mark}"`);
       run.log.append({ t: 'mark', name: mark, at: run.now(), inFlight: run.counters.inFlight });
     },
     stop: () => {

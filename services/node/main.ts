@@ -11,7 +11,7 @@ import { describeNodeOptions, environment, faultLines, type NodeConfig, readNode
 import { createNode } from './core/node.js';
 import { NODE_LIMITS } from './core/nodeOptions.js';
 import type { SteppingNode } from './core/protocol/events.js';
-import type { NodeId } from './core/types.js';
+import type { Digests, NodeId } from './core/types.js';
 import { createHttpServer } from './http/server.js';
 import type { Bus } from './ports/bus.js';
 import { freshActor } from './ports/entropy.js';
@@ -42,18 +42,19 @@ async function startNode(config: NodeConfig): Promise<RunningNode> {
   checkMembership(config, cluster);
   const log = createLog({ level: config.logLevel, nodeId: config.nodeId });
   const telemetry: Telemetry = { log, metrics: createMetrics({ nodeId: config.nodeId }) };
+  const digests = nodeDigests();
   const storage = await openLevelStorage({
     directory: join(config.dataDir, 'db'),
     partitions: cluster.document.partitions,
     founding: !cluster.isKept && config.expectNodes > 0,
     incarnationFloor: Math.floor(Date.now() / 1000),
-    digests: nodeDigests(),
+    digests,
     entropy: systemEntropy(),
     ...telemetry,
   });
   try {
     if (!cluster.isKept) await keepCluster(config.dataDir, cluster);
-    return await serve(config, cluster, storage, telemetry);
+    return await serve(config, cluster, { storage, digests }, telemetry);
   } catch (error) {
     await storage.close();
     throw error;
@@ -63,12 +64,11 @@ async function startNode(config: NodeConfig): Promise<RunningNode> {
 async function serve(
   config: NodeConfig,
   cluster: KnownCluster,
-  storage: Storage,
+  { storage, digests }: { readonly storage: Storage; readonly digests: Digests },
   telemetry: Telemetry,
 ): Promise<RunningNode> {
   const { log, metrics } = telemetry;
   const { document, versionSecret } = cluster;
-  const digests = nodeDigests();
   const { nodeId: self, requestTimeoutMs, nodeTimeoutMs } = config;
   const node = createNode({
     ...storage.identity,

@@ -103,26 +103,29 @@ describe('tcp bus: failures', () => {
     expect(b.mail.received.map(({ message }) => message.request)).toEqual([4]);
   });
 
-  it('a large message whose connection breaks in the middle starts again or comes back, once', async () => {
-    proxy = await openTcpProxy({ targetPort: ports.b });
-    const a = await openNode(A, proxy.port);
-    const b = await openNode(B, ports.a);
-    await connected(a.bus, B);
-    const message = writeOf(1, patternOf(40 * 1024 * 1024, 1));
-    proxy.stall();
-    a.bus.send(B, message, 60_000);
-    // More than the kernel and the socket hold: its last chunk cannot have been handed over.
-    await eventually('a part is under way', () => sentBytes(a) > 1024 * 1024);
-    proxy.heal();
-    const outcomes = () => a.mail.returned.length + b.mail.received.length;
-    await eventually('it arrives or comes back', () => outcomes() > 0);
-    await connected(a.bus, B);
-    a.bus.send(B, ping(2), 60_000);
-    await eventually('the next one arrives', () => outcomes() === 2);
-    for (const { message: arrived } of b.mail.received.filter((each) => each.message.type === 'write')) {
-      expect(asBytes([arrived]).join() === asBytes([message]).join()).toBe(true);
-    }
-  });
+  it.each([false, true])(
+    'a large message whose connection breaks halfway starts again or comes back, once (bulk: %s)',
+    async (bulk) => {
+      proxy = await openTcpProxy({ targetPort: ports.b });
+      const a = await openNode(A, proxy.port);
+      const b = await openNode(B, ports.a);
+      await connected(a.bus, B);
+      const message = writeOf(1, patternOf(40 * 1024 * 1024, 1));
+      proxy.stall();
+      a.bus.send(B, message, 60_000, bulk);
+      // More than the kernel and the socket hold: its last chunk cannot have been handed over.
+      await eventually('a part is under way', () => sentBytes(a) > 1024 * 1024);
+      proxy.heal();
+      const outcomes = () => a.mail.returned.length + b.mail.received.length;
+      await eventually('it arrives or comes back', () => outcomes() > 0);
+      await connected(a.bus, B);
+      a.bus.send(B, ping(2), 60_000);
+      await eventually('the next one arrives', () => outcomes() === 2);
+      for (const { message: arrived } of b.mail.received.filter((each) => each.message.type === 'write')) {
+        expect(asBytes([arrived]).join() === asBytes([message]).join()).toBe(true);
+      }
+    },
+  );
 
   it('messages for a peer that accepts and says nothing wait for the first attempt only', async () => {
     const mute = await openMute(ports.b);
@@ -154,11 +157,12 @@ describe('tcp bus: failures', () => {
     const a = await openNode(A, ports.b, { tuning: { ...IMPATIENT, connectMs: 60_000, waiting } });
     for (let i = 1; i <= 15; i++) a.bus.send(B, ping(i), 60_000);
     for (let i = 21; i <= 25; i++) a.bus.send(B, writeOf(i, patternOf(70_000, 1)), 60_000);
-    await eventually('the excess comes back', () => a.mail.returned.length === 8);
+    for (let i = 31; i <= 35; i++) a.bus.send(B, ping(i), 60_000, true);
+    await eventually('the excess comes back', () => a.mail.returned.length === 10);
     const returned = a.mail.returned.map(({ message }) => message.request);
-    expect(returned).toEqual([11, 12, 13, 14, 15, 23, 24, 25]);
+    expect(returned).toEqual([11, 12, 13, 14, 15, 23, 24, 25, 34, 35]);
     await a.bus.close();
-    expect(a.mail.returned).toHaveLength(20);
+    expect(a.mail.returned).toHaveLength(25);
     mute.close();
     await once(mute, 'close');
   });

@@ -3,8 +3,10 @@ import fc from 'fast-check';
 import { createReporter } from '../../services/node/adapters/tcp-bus/reporter.js';
 import type { Rejection } from '../../services/node/adapters/tcp-bus/reporter.js';
 import { PREAMBLE_BYTES } from '../../services/node/adapters/tcp-bus/session.js';
+import type { Chunk } from '../../services/node/core/protocol/chunks.js';
 import { CHUNK_BYTES } from '../../services/node/core/protocol/chunks.js';
-import type { Content } from '../../services/node/core/protocol/envelope.js';
+import { encodeMessage } from '../../services/node/core/protocol/codec.js';
+import type { Content, Lane } from '../../services/node/core/protocol/envelope.js';
 import type { NodeId } from '../../services/node/core/types.js';
 import { A, B, C } from './bus.js';
 import { connected, eventually, ping } from './support/mailbox.js';
@@ -21,10 +23,15 @@ import { freePort, openTcpProxy } from './support/tcpProxy.js';
 jest.setTimeout(60_000);
 
 const SECRET = new TextEncoder().encode('the secret');
-const pings = (...requests: number[]): Content => ({
-  lane: 'fast',
+const pings = (...requests: number[]) => ({
+  lane: 'fast' as const,
   messages: requests.map((request) => ({ message: ping(request), remainingMs: 1000 })),
 });
+
+/** A chunk that announces a second one. */
+const firstOfTwo = (transferId: number): Chunk => {
+  return { transferId, index: 0, count: 2, remainingMs: 1000, bytes: new Uint8Array(CHUNK_BYTES) };
+};
 
 /** A frame that announces its own length. */
 function framed(body: Uint8Array): Uint8Array {
@@ -226,13 +233,17 @@ describe('tcp bus: hostile input', () => {
       await expectServing();
     });
 
-    it.each([undefined, SECRET])('a frame sent twice is delivered once (secret: %s)', async (secret) => {
+    it.each<['fast' | 'bulk', Uint8Array | undefined]>([
+      ['fast', undefined],
+      ['fast', SECRET],
+      ['bulk', SECRET],
+    ])('a frame sent twice is delivered once (lane %s, secret: %s)', async (lane, secret) => {
       const authenticated = secret ? { secret } : {};
       await openB(authenticated);
-      const peer = await openRawPeer(asC(authenticated));
-      const frame = peer.seal(pings(1));
+      const peer = await openRawPeer(asC({ lane, ...authenticated }));
+      const frame = peer.seal({ ...pings(1), lane });
       peer.write(frame);
-      peer.write(peer.seal(pings(2)));
+      peer.write(peer.seal({ ...pings(2), lane }));
       peer.write(frame);
       await eventually('the connection is closed', () => peer.isClosed());
       expect(b.mail.received.map(({ message }) => message.request)).toEqual([1, 2]);
@@ -283,14 +294,45 @@ describe('tcp bus: hostile input', () => {
       },
     );
 
-    it('a large message that is never finished is dropped at its age, and counted', async () => {
-      await openB({ tuning: { ...IMPATIENT, transferAgeMs: 200 } });
-      const peer = await openRawPeer(asC({ lane: 'large' }));
-      const bytes = new Uint8Array(CHUNK_BYTES);
-      const chunk = { transferId: 1, index: 0, count: 2, remainingMs: 1000, bytes };
-      peer.write(peer.seal({ lane: 'large', chunks: [chunk] }));
-      await eventually('it is dropped', () => rejected('transfer') === 1);
-      expect(b.mail.received).toEqual([]);
+    it.each(['large', 'bulk'] as const)(
+      'a %s message that is never finished is dropped at its age, and counted',
+      async (lane) => {
+        await openB({ tuning: { ...IMPATIENT, transferAgeMs: 200 } });
+        const peer = await openRawPeer(asC({ lane }));
+        peer.write(peer.seal({ lane, chunks: [firstOfTwo(1)] }));
+        await eventually('it is dropped', () => rejected('transfer') === 1);
+        expect(b.mail.received).toEqual([]);
+      },
+    );
+
+    it('bulk messages that are never finished take no room from those of requests', async () => {
+      await openB({ tuning: { ...IMPATIENT, silenceMs: 10_000 } });
+      const [bulk, large] = await Promise.all([
+        openRawPeer(asC({ lane: 'bulk' })),
+        openRawPeer(asC({ lane: 'large' })),
+      ]);
+      for (let id = 1; id <= 300; id++) {
+        bulk.write(bulk.seal({ lane: 'bulk', chunks: [firstOfTwo(id)] }));
+        if (id % 10 === 0) await turns(1);
+      }
+      await eventually('the excess is refused', () => rejected('transfer') > 0);
+      const bytes = encodeMessage(ping(1));
+      large.write(large.seal({ lane: 'large', chunks: [{ ...firstOfTwo(1), count: 1, bytes }] }));
+      await eventually('a large one arrives', () => b.mail.received.length === 1);
+      expect(bulk.isClosed()).toBe(false);
+    });
+
+    it.each<[Lane, Content]>([
+      ['fast', { lane: 'bulk', messages: [] }],
+      ['bulk', { lane: 'fast', messages: [] }],
+      ['large', { lane: 'bulk', chunks: [] }],
+    ])('one of lane %s that says it is of another is closed', async (lane, content) => {
+      await openB();
+      const peer = await openRawPeer(asC({ lane }));
+      peer.write(peer.seal(content));
+      await eventually('the connection is closed', () => peer.isClosed());
+      expect(rejected('sender')).toBe(1);
+      await expectServing();
     });
 
     it('a large message that is none is dropped and counted, the connection is kept', async () => {

@@ -16,7 +16,15 @@ describe('one node frozen under load, N=3 R=W=2', () => {
     async () => {
       const { folder, ports, cleanup } = stage;
       const { verdict, broken, hintsMost } = await runPause({
-        ...{ pauseMs: PAUSE_MS, warmUpMs: 0, drainTimeoutMs: 30_000, size: SIZE, folder, ports, cleanup },
+        ...{
+          pauseMs: PAUSE_MS,
+          warmUpWrites: 600,
+          drainTimeoutMs: 30_000,
+          size: SIZE,
+          folder,
+          ports,
+          cleanup,
+        },
         say: () => undefined,
       });
       // The text shows the findings, should there be any.

@@ -4,10 +4,10 @@ import { renderVerdict } from '../../scripts/workload/report.js';
 import { useStage } from './support/stage.js';
 
 const stage = useStage();
-const TIMEOUT_MS = 120_000;
+const TIMEOUT_MS = 180_000;
 
 /** Small enough for every run of the tests; `npm run chaos -- restore` is the same at full size. */
-const SIZE = { clients: 130, keys: 100, acknowledged: 3000, inFlight: 100, timeoutMs: 60_000 };
+const SIZE = { clients: 130, keys: 100, acknowledged: 3000, inFlight: 100, timeoutMs: 120_000 };
 const BEHIND = 2000;
 
 describe('a data directory put back to an old copy under load, N=3 R=W=2', () => {

@@ -16,7 +16,7 @@ export function expandPlan(seed: Seed): Plan {
   const nodes = cluster.between(3, 7);
   const replicas = cluster.chance(0.6) ? 3 : cluster.between(2, Math.min(5, nodes));
   const keys = cluster.between(1, 5);
-  const chaosMs = cluster.between(30, 55) * 1000;
+  const chaosMs = cluster.between(20, 40) * 1000;
   const requestTimeoutMs = cluster.pick([400, 1000, 2000, 3000]);
   const clients = expandClients(stream(seed, 'clients'), replicas);
   const liveness = stream(seed, 'liveness');
@@ -30,7 +30,7 @@ export function expandPlan(seed: Seed): Plan {
     partitions: cluster.pick([8, 16]),
     keys,
     requestTimeoutMs,
-    nodeTimeoutMs: liveness.pick([400, 1000, 2000, 2000]),
+    nodeTimeoutMs: liveness.pick([500, 1000, 2000, 2000]),
     limits: { ...expandLimits(cluster), ...expandRepairLimits(liveness) },
     network: expandNetwork(stream(seed, 'network')),
     disk: expandDisk(stream(seed, 'disk')),

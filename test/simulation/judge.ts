@@ -56,7 +56,7 @@ export function createJudge(scene: Scene, plan: Plan, violations: readonly Viola
     violations,
     witness: {
       stepped: ({ id, directory }, event, effects, sizes) => {
-        const step = { node: id, directory, event, effects, sizes };
+        const step = { node: id, directory, event, effects, ...(sizes && { sizes }) };
         wire.stepped(step);
         mints.stepped(step);
         for (const checker of [reads, hints, disks]) checker.stepped(step);

@@ -32,7 +32,7 @@ import type { Trace } from './trace.js';
 
 /** Sees what no client sees; the judge is one. */
 export interface Witness {
-  stepped(machine: Machine, event: NodeEvent, effects: readonly Effect[], sizes: NodeSizes): void;
+  stepped(machine: Machine, event: NodeEvent, effects: readonly Effect[], sizes?: NodeSizes): void;
   /** A batch with this record has just become durable. */
   durable(directory: Directory, key: Key, record: VersionedRecord): void;
   /** Anything else has become durable, or the node was told that it has not. */
@@ -220,10 +220,17 @@ function watched(
         trace.event(schedule.nowMs, `${id} ${effect.type}`);
         if (effect.type === 'observe') figures.count(`fact:${effect.fact}`);
       }
-      witness.stepped(machine, event, effects, node.sizes());
+      if (isProbing(event)) witness.stepped(machine, event, effects);
+      else witness.stepped(machine, event, effects, node.sizes());
       return effects;
     },
   };
+}
+
+/** Most of what happens; nothing grows by it. */
+function isProbing(event: NodeEvent): boolean {
+  if (event.type === 'tick') return true;
+  return event.type === 'message' && (event.message.type === 'ping' || event.message.type === 'pong');
 }
 
 function storageOf(state: State, machine: Machine, gate: Gate, wallSeconds: number): SimulatedStorage {

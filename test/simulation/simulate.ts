@@ -108,7 +108,7 @@ function settleMs({ requestTimeoutMs }: Plan): number {
 
 /** Longer than it takes until a node that was away again and again counts as alive. */
 function recoverMs({ nodeTimeoutMs }: Plan): number {
-  return 7 * nodeTimeoutMs;
+  return 4 * nodeTimeoutMs;
 }
 
 /** Longer than the longest pause between deliveries of hints, beside. */

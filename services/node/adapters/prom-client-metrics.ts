@@ -68,17 +68,31 @@ export function createMetrics(options: { readonly nodeId: string }): ExposedMetr
   const counters = tableOf(COUNTERS, (name, description) => counter(registry, name, description));
   const histograms = tableOf(HISTOGRAMS, (name, description) => histogram(registry, name, description));
   return {
-    count: (name, labels, by) => counters[name](labels).inc(by),
+    count: (name, labels, by = 1) => void (counters[name](labels).sum += by),
     observe: (name, value, labels) => histograms[name](labels).observe(value),
     gauge: (name, read) => replaceGauge(registry, name, read),
     expose: async () => ({ contentType: registry.contentType, body: await registry.metrics() }),
   };
 }
 
+/** Sums are kept here and handed to the metric when it is read, which is far rarer than counting. */
 function counter(registry: Registry, name: string, { help, labels }: Description) {
-  const metric = new Counter({ name, help, labelNames: labels, registers: [registry] });
-  if (labels.length === 0) return () => metric;
-  return childrenOf(labels, (values) => metric.labels(...values));
+  const sums: { readonly values: string[]; sum: number }[] = [];
+  const collect = function (this: Counter): void {
+    this.reset();
+    for (const { values, sum } of sums) {
+      if (labels.length === 0) this.inc(sum);
+      else this.labels(...values).inc(sum);
+    }
+  };
+  new Counter({ name, help, labelNames: labels, registers: [registry], collect });
+  const childOf = childrenOf(labels, (values) => {
+    const child = { values, sum: 0 };
+    sums.push(child);
+    return child;
+  });
+  if (labels.length === 0) childOf();
+  return childOf;
 }
 
 function histogram(registry: Registry, name: string, description: (typeof HISTOGRAMS)[HistogramName]) {

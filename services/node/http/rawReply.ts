@@ -16,6 +16,8 @@ export function replyRaw(socket: Duplex, code: ErrorCode): void {
     'Content-Type: application/json',
     `Content-Length: ${String(Buffer.byteLength(body))}`,
     'Connection: close',
+    // Nothing is allowed there (RFC 9110 §10.2.1).
+    ...(status === 405 ? ['Allow:'] : []),
   ];
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`, () => {
     socket.destroy();

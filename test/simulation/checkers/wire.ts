@@ -16,7 +16,7 @@ export interface Step {
   readonly directory: Directory;
   readonly event: NodeEvent;
   readonly effects: readonly Effect[];
-  readonly sizes: NodeSizes;
+  readonly sizes?: NodeSizes;
 }
 
 /** One request that is passed on: who was asked last, and whether that one may be given up. */
@@ -98,6 +98,7 @@ function checkReply(scene: Scene, replied: Set<string>, { node, directory }: Ste
 }
 
 function checkSizes(scene: Scene, { node, sizes }: Step, limits: PlanLimits): void {
+  if (!sizes) return;
   const { liveRequests, liveBytes, settling, hints, repairs } = sizes;
   const isWithin =
     liveRequests <= limits.requestsMax &&

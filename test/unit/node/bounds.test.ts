@@ -3,10 +3,11 @@ import { GET_BYTES } from '../../../services/node/core/coordinator/gets.js';
 import { putBytes } from '../../../services/node/core/coordinator/puts.js';
 import type { PutRequest } from '../../../services/node/core/protocol/messages.js';
 import type { Actor, VersionedRecord } from '../../../services/node/core/types.js';
-import { getOutcome, putOutcome, write, writeAnswers } from '../support/outcomes.js';
+import { getOutcome, onDisk, putOutcome, write, writeAnswers } from '../support/outcomes.js';
 import {
   bytes,
   createStepCluster,
+  isChange,
   isLoad,
   isMessage,
   isStore,
@@ -109,14 +110,21 @@ describe('overload (I14)', () => {
     expect(new Set(writeAnswers(cluster))).toEqual(new Set(['stored']));
   });
 
-  it('keeps at most as many answered writes as are allowed, and reports the others as missed', () => {
+  it('waits for at most as many answered writes as are allowed, and keeps hints for the others at once', () => {
     const cluster = createStepCluster({ limits: { settlingMax: 1 } });
-    const [a] = cluster.ids;
+    const [a, b, c] = cluster.ids;
     for (const name of ['x', 'y']) cluster.put(a!, { key: key(name), minWrites: 1 });
     cluster.runAll((item) => isLoad(a)(item) || isStore(a)(item));
 
-    expect(cluster.node(a!).sizes().settling).toBe(1);
-    expect(cluster.facts).toEqual(['replicaMissed', 'replicaMissed']);
+    expect(cluster.node(a!).sizes()).toMatchObject({ settling: 1, hints: 2 });
+    expect(cluster.pending.filter(isChange('keepHint')).map(({ effect }) => effect)).toMatchObject([
+      { hint: { target: b, key: 'y' } },
+      { hint: { target: c, key: 'y' } },
+    ]);
+    cluster.drop(isMessage());
+    cluster.elapse(100);
+    for (const node of [b!, c!]) expect(onDisk(cluster, node, key('y'))).toEqual(['value']);
+    expect(cluster.node(a!).sizes()).toMatchObject({ settling: 1, hints: 0 });
   });
 });
 
@@ -171,6 +179,19 @@ describe('stop', () => {
     ]);
     cluster.runAll();
     expect(putOutcome(cluster, live)).toMatchObject({ ok: true });
+  });
+
+  it('keeps hints for what answered writes still wait for, without another tick (R4)', () => {
+    const cluster = createStepCluster();
+    const [a, b, c] = cluster.ids;
+    cluster.put(a!, { key: KEY, minWrites: 1 });
+    cluster.runAll((item) => isLoad(a)(item) || isStore(a)(item));
+    cluster.drop(isMessage());
+    cluster.step(a!, { type: 'stop' });
+    cluster.runAll(isChange('keepHint'));
+
+    expect([...cluster.disk(a!).hints.values()].map(({ target }) => target)).toEqual([b, c]);
+    expect(cluster.node(a!).sizes().settling).toBe(0);
   });
 
   it('goes on as a replica of other nodes', () => {

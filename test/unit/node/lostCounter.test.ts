@@ -33,8 +33,8 @@ describe('a node whose directory was put back to an old copy (I4)', () => {
     const cluster = createStepCluster();
     const [a] = cluster.ids;
     sendFuture(cluster);
-    expect(cluster.node(a!).complete()).toBe(false);
-    expect(cluster.facts).toEqual(['counterLost']);
+    expect(cluster.node(a!).view().complete).toBe(false);
+    expect(cluster.facts).toEqual(['directoryRenounced']);
 
     cluster.runAll((item) => !isMessage('writeReply')(item));
     expect(writeAnswers(cluster)).toEqual(['incomplete']);
@@ -62,7 +62,7 @@ describe('a node whose directory was put back to an old copy (I4)', () => {
     cluster.runAll(isLoad(a));
 
     expect(cluster.disk(a!).counter).toBe(0);
-    expect(cluster.node(a!).complete()).toBe(false);
+    expect(cluster.node(a!).view().complete).toBe(false);
   });
 
   it('notices such a dot in the version of a client', () => {
@@ -72,7 +72,7 @@ describe('a node whose directory was put back to an old copy (I4)', () => {
     const ticket = cluster.put(a!, { key: KEY, fromVersion });
     cluster.runAll();
 
-    expect(cluster.node(a!).complete()).toBe(false);
+    expect(cluster.node(a!).view().complete).toBe(false);
     expect(putOutcome(cluster, ticket)).toMatchObject({ ok: true });
   });
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { HEDGE_AFTER_MS } from '../../../services/node/core/coordinator/gets.js';
 import { getOutcome, read, write } from '../support/outcomes.js';
 import {
   bytes,
@@ -20,21 +21,56 @@ describe('get: three nodes, N=3', () => {
     expect(cluster.totalSizes()).toEqual(NO_SIZES);
   });
 
-  it('answers at R answers and ignores the rest', () => {
+  it('asks R primaries, itself among them, and answers at R answers', () => {
     const cluster = createStepCluster();
-    const [a, b, c] = cluster.ids;
+    const [a] = cluster.ids;
+    const version = write(cluster, a!, { key: KEY, value: bytes('one') });
+    const ticket = cluster.get(a!, { key: KEY });
+    expect(cluster.pending).toMatchObject([
+      { kind: 'load', node: a },
+      { kind: 'message', message: { type: 'read' } },
+    ]);
+    cluster.runAll(isLoad(a));
+    expect(cluster.replies(ticket)).toEqual([]);
+    cluster.runAll();
+
+    expect(getOutcome(cluster, ticket)).toEqual({ ok: true, version, values: ['one'] });
+    expect(cluster.facts).not.toContain('readHedged');
+    expect(cluster.totalSizes()).toEqual(NO_SIZES);
+  });
+
+  it('asks the other primaries when those take long, and ignores who answers after the reply', () => {
+    const cluster = createStepCluster();
+    const [a] = cluster.ids;
     const version = write(cluster, a!, { key: KEY, value: bytes('one') });
     const ticket = cluster.get(a!, { key: KEY });
     cluster.runAll(isLoad(a));
-    expect(cluster.replies(ticket)).toEqual([]);
-    cluster.runAll((item) => isMessage('read', b)(item) || isLoad(b)(item));
-    cluster.runAll(isMessage('readReply'));
+    const [slow] = cluster.drop(isMessage('read'));
+    cluster.advance(HEDGE_AFTER_MS - 1);
+    expect(cluster.pending).toEqual([]);
+    cluster.advance(1);
+    expect(cluster.facts.filter((fact) => fact === 'readHedged')).toHaveLength(1);
+    cluster.runAll();
     expect(getOutcome(cluster, ticket)).toEqual({ ok: true, version, values: ['one'] });
 
-    cluster.runAll((item) => isMessage('read', c)(item) || isLoad(c)(item));
+    cluster.run(slow!);
     cluster.runAll();
     expect(getOutcome(cluster, ticket)).toMatchObject({ values: ['one'] });
     expect(cluster.totalSizes()).toEqual(NO_SIZES);
+  });
+
+  it('does not ask again whom it has asked in place of another', () => {
+    const cluster = createStepCluster();
+    const [a] = cluster.ids;
+    cluster.get(a!, { key: KEY });
+    const [read] = cluster.pending.filter(isMessage('read'));
+    cluster.bounce(read!);
+    const others = cluster.pending.filter(isMessage('read'));
+    expect(others.map(({ to }) => to)).toEqual(cluster.ids.filter((id) => id !== a && id !== read!.to));
+    cluster.advance(HEDGE_AFTER_MS);
+
+    expect(cluster.pending.filter(isMessage('read'))).toEqual(others);
+    expect(cluster.facts).not.toContain('readHedged');
   });
 
   it('counts a node once, however often it answers', () => {
@@ -161,16 +197,18 @@ describe('get: five nodes, N=3', () => {
     expect(getOutcome(cluster, ticket)).toMatchObject({ values: ['one'] });
   });
 
-  it('is refused by a node that does not hold the key', () => {
+  it.each([
+    { strict: true, status: 'refused' },
+    { strict: false, status: 'missing' },
+  ])('a node that does not hold the key answers "$status" where strict is $strict', ({ strict, status }) => {
     const cluster = createStepCluster({ nodes: 5 });
     const primaries = cluster.primaries(KEY);
     const outsider = cluster.ids.find((id) => !primaries.includes(id))!;
-    const message = { type: 'read', request: 1, key: KEY } as const;
+    const message = { type: 'read', request: 1, key: KEY, strict } as const;
     cluster.step(outsider, { type: 'message', from: primaries[0]!, message, remainingMs: 9 });
+    cluster.runAll(isLoad());
 
-    expect(cluster.pending.filter(isMessage('readReply'))).toMatchObject([
-      { message: { answer: { status: 'refused' } } },
-    ]);
+    expect(cluster.pending.filter(isMessage('readReply'))).toMatchObject([{ message: { answer: { status } } }]);
   });
 });
 

@@ -15,6 +15,9 @@ export interface MemoryNetwork {
 /** What waits to be handed to a node: a message that arrived, or its own that came back. */
 type Task = () => void;
 
+/** More of it may not wait for one node. */
+const BULK_WAITING_MAX = 4096;
+
 export function createMemoryNetwork(members: readonly NodeId[]): MemoryNetwork {
   const open = new Map<NodeId, BusHandlers>();
   const linked = (a: NodeId, b: NodeId) => open.has(b) && a !== b;
@@ -34,19 +37,33 @@ function openMemoryBus(
   let phase: 'open' | 'closing' | 'closed' = 'open';
   let closed: Promise<void> | undefined;
   let waiting: Task[] = [];
+  /** Behind everything else of its turn. */
+  let bulkWaiting: Task[] = [];
+  const bulkTo = new Map<NodeId, number>();
   let scheduled: NodeJS.Immediate | undefined;
 
-  function later(task: Task): void {
+  function later(task: Task, bulk = false): void {
     if (phase === 'closed') return;
-    waiting.push(task);
+    (bulk ? bulkWaiting : waiting).push(task);
     scheduled ??= setImmediate(run);
   }
 
   function run(): void {
     scheduled = undefined;
-    const tasks = waiting;
+    const tasks = [...waiting, ...bulkWaiting];
     waiting = [];
+    bulkWaiting = [];
+    bulkTo.clear();
     for (const task of tasks) task();
+  }
+
+  /** Whether there is room for one more. */
+  function admit(to: NodeId, bulk: boolean): boolean {
+    if (!bulk) return true;
+    const count = (bulkTo.get(to) ?? 0) + 1;
+    if (count > BULK_WAITING_MAX) return false;
+    bulkTo.set(to, count);
+    return true;
   }
 
   function deliver(to: NodeId, message: Message, bytes: Uint8Array, remainingMs: number): void {
@@ -67,10 +84,11 @@ function openMemoryBus(
   }
 
   return {
-    send: (to, message, remainingMs) => {
+    send: (to, message, remainingMs, bulk = false) => {
       const bytes = encoded(message);
-      if (phase !== 'open' || !bytes || !linked(self, to)) later(() => handlers.onUnroutable(to, message));
-      else if (remainingMs > 0) later(() => deliver(to, message, bytes, remainingMs));
+      const routable = phase === 'open' && linked(self, to) && admit(to, bulk);
+      if (!bytes || !routable) later(() => handlers.onUnroutable(to, message));
+      else if (remainingMs > 0) later(() => deliver(to, message, bytes, remainingMs), bulk);
     },
     peers: () => new Map(members.filter((id) => id !== self).map((id) => [id, stateOf(linked(self, id))])),
     close: () => (closed ??= new Promise(close)),

@@ -224,14 +224,13 @@ export function createStepCluster(options: StepClusterOptions = {}): StepCluster
     list.push({ kind: 'message', from, to, message, remainingMs });
   }
 
-  /** Changes of one disk take effect in their order; those that nobody waits for do at once where they can. */
+  /** Changes of one disk take effect in their order; those that nobody waits for do so at once where they can. */
   function change(node: NodeId, effect: DiskEffect): void {
-    const isAwaited = ['store', 'drop', 'keepHint'].includes(effect.type);
-    const isBehind = pending.some((item) => item.kind === 'store' && item.node === node);
+    const isAwaited = effect.type === 'drop' || effect.type === 'keepHint';
+    const isBehind = pending.some((item) => isStore(node)(item) || isChange(undefined, node)(item));
     if (effect.type === 'store') pending.push({ kind: 'store', node, effect });
-    else if (isAwaited || isBehind || pending.some(isChange(undefined, node)))
-      pending.push({ kind: 'change', node, effect });
-    else commit(disk(node), effect);
+    else if (effect.type === 'keepHeights' || !(isAwaited || isBehind)) commit(disk(node), effect);
+    else pending.push({ kind: 'change', node, effect });
   }
 
   function take(item: Pending): void {

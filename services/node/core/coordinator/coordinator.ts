@@ -96,9 +96,10 @@ export class Coordinator {
     return { liveRequests: requests, liveBytes: bytes, settling: this.#puts.settling };
   }
 
-  /** No new requests from now on. */
+  /** No new requests from now on; a node without live ones may get no further tick. */
   stop(): void {
     this.#stopping = true;
+    this.#puts.abandonSettling();
   }
 
   onGet(ticket: Ticket, request: GetRequest): void {

@@ -24,6 +24,8 @@ interface CollectingGet {
   readonly primaries: readonly NodeId[];
   /** Primaries first. */
   readonly unasked: readonly NodeId[];
+  /** Asked like others, but not relied on. */
+  readonly suspects: ReadonlySet<NodeId>;
   /** What complete primaries hold. */
   readonly held: readonly Held[];
   readonly merged: VersionedRecord | undefined;
@@ -72,12 +74,12 @@ export function startGet(
     tally: startTally(wanted, asked),
     primaries,
     unasked: [...primaries.slice(wanted), ...fallbacks],
+    suspects,
     held: [],
     merged: undefined,
     incomplete: 0,
   };
-  const joining = asked.filter((node) => suspects.has(node)).length;
-  const { ask, ...step } = askMore(state, joining);
+  const { ask, ...step } = askEnough(state);
   return { ...step, ask: [...asked, ...(ask ?? [])] };
 }
 
@@ -98,7 +100,7 @@ const COLLECTING: Row<CollectingGet> = {
   answered: (state, { from, answer }) =>
     state.tally.pending.includes(from) ? onAnswer(state, from, answer) : { state },
   unroutable: (state, { from }) => without(state, from),
-  suspect: (state, { from }) => (state.tally.pending.includes(from) ? askMore(state, 1) : { state }),
+  suspect: (state, { from }) => askEnough({ ...state, suspects: new Set([...state.suspects, from]) }),
   hedge: (state) => askMore(state, state.unasked.filter((node) => state.primaries.includes(node)).length),
   deadline: (state) => fail(state),
 };
@@ -135,8 +137,23 @@ function onAnswer(state: CollectingGet, from: NodeId, answer: ReadAnswer): GetSt
 /** `node` will not count; another takes its place. */
 function without(state: CollectingGet, node: NodeId): GetStep {
   if (!state.tally.pending.includes(node)) return { state };
-  const step = askMore({ ...state, tally: countOut(state.tally, node) }, 1);
-  return step.ask || step.state.phase === 'done' ? step : judge(step.state);
+  const left = { ...state, tally: countOut(state.tally, node) };
+  const step = askEnough(left);
+  return step.ask ? step : judge(left);
+}
+
+/** Asks until a quorum is likely to answer; suspects on the way are asked as well. */
+function askEnough(state: CollectingGet): GetStep {
+  const { tally, unasked, suspects } = state;
+  const isLikely = (node: NodeId): boolean => !suspects.has(node);
+  let lacking = tally.wanted - tally.counted - tally.pending.filter(isLikely).length;
+  let count = 0;
+  for (const node of unasked) {
+    if (lacking <= 0) break;
+    if (isLikely(node)) lacking -= 1;
+    count += 1;
+  }
+  return askMore(state, count);
 }
 
 function askMore(state: CollectingGet, count: number): GetStep {

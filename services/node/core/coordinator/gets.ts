@@ -106,8 +106,9 @@ export class Gets {
     const live = this.#live.get(number);
     if (!live || live.hedgeAtMs > nowMs) return;
     live.hedgeAtMs = Infinity;
-    this.#outbox.observe('readHedged');
-    this.on(number, { type: 'hedge' });
+    const step = stepGet(live.state, { type: 'hedge' });
+    if (step.ask) this.#outbox.observe('readHedged');
+    this.#advance(number, live, step);
   }
 
   #advance(number: RequestNumber, live: LiveGet, step: GetStep): void {

@@ -1,6 +1,7 @@
 import { requestError, type RequestError } from '../errors.js';
 import type { WriteAnswer } from '../protocol/messages.js';
 import type { NodeId, VersionedRecord } from '../types.js';
+import { countPlace, isPaidBy, isUpTo, type Owed, owedTo } from './owed.js';
 import { askToo, countIn, countOut, startTally, type Tally, verdict } from './quorum.js';
 
 /**
@@ -38,12 +39,6 @@ interface Replicating {
   readonly record: VersionedRecord;
   readonly fallbacks: readonly NodeId[];
   readonly owed: readonly Owed[];
-}
-
-/** A primary that is not known to hold the write, and the fallback that was asked to stand in for it. */
-interface Owed {
-  readonly target: NodeId;
-  readonly standIn?: NodeId;
 }
 
 export type PutEvent =
@@ -156,7 +151,10 @@ export const PUT_TABLE: Table = {
     storeFailed: stay,
     answered: onAnswer,
     unroutable: (state, { from }) => judge(replace({ ...state, tally: countOut(state.tally, from) }, from)),
-    suspect: (state, { from }) => judge(replace(state, from)),
+    suspect: (state, { from }) => {
+      const fallbacks = state.fallbacks.filter((node) => node !== from);
+      return judge(replace({ ...state, fallbacks }, from));
+    },
     deadline: ({ tally, owed }) => quorumMissed(tally, owed),
   },
   settling: {
@@ -172,7 +170,7 @@ export const PUT_TABLE: Table = {
     },
     unroutable: ({ owed }, { from }) => giveUp(owed, from),
     suspect: ({ owed }, { from }) => giveUp(owed, from),
-    deadline: ({ owed }) => ({ state: { phase: 'done' }, hints: targets(owed) }),
+    deadline: ({ owed }) => ({ state: { phase: 'done' }, hints: owedTo(owed) }),
   },
   done: {
     resolved: stay,
@@ -189,9 +187,10 @@ export const PUT_TABLE: Table = {
 };
 
 function onStored(state: Persisting, { suspects }: EventOf<'stored'>): PutStep {
-  const { wanted, self, others, fallbacks, record } = state;
+  const { wanted, self, others, record } = state;
+  const fallbacks = state.fallbacks.filter((node) => !suspects.has(node));
   const tally = countIn(startTally(wanted, [self, ...others]), self);
-  const owed = others.map((target) => ({ target }));
+  const owed = others.map((target) => ({ target, standIns: [], isHinted: false }));
   let step: Replacing = {
     state: { phase: 'replicating', tally, record, fallbacks, owed },
     to: [],
@@ -203,17 +202,10 @@ function onStored(state: Persisting, { suspects }: EventOf<'stored'>): PutStep {
 
 function onAnswer(state: Replicating, { from, answer }: EventOf<'answered'>): PutStep {
   const { tally, owed } = state;
-  const counted = answer === 'stored' ? countIn(tally, from) : countOut(tally, from);
-  if (answer === 'refused') return judge(replace({ ...state, tally: counted }, from));
-  const left = owed.filter((one) => !isPaidBy(one, from, answer));
-  const next = { ...state, tally: counted, owed: left };
-  // A fallback that is not complete keeps no hint.
-  return judge(left.length < owed.length || answer === 'stored' ? nothingMore(next) : replace(next, from));
-}
-
-/** A replica that is not complete has the write, which counts for nothing; a fallback then does not stand in. */
-function isPaidBy({ target, standIn }: Owed, from: NodeId, answer: WriteAnswer): boolean {
-  return target === from || (standIn === from && answer === 'stored');
+  const paid = owed.find((one) => isPaidBy(one, from, answer));
+  if (!paid) return judge(replace({ ...state, tally: countOut(tally, from) }, from));
+  const counted = answer === 'stored' ? countPlace(tally, paid, from) : countOut(tally, from);
+  return judge(nothingMore({ ...state, tally: counted, owed: owed.filter((one) => one !== paid) }));
 }
 
 /** A replicating write, who is asked now, and for whom nobody is left to ask. */
@@ -233,14 +225,17 @@ function replace(state: Replicating, node: NodeId): Replacing {
 }
 
 function replaceToo({ state, to, hints }: Replacing, node: NodeId): Replacing {
-  const failed = state.owed.find(({ target, standIn }) => (standIn ?? target) === node);
+  const failed = state.owed.find((one) => isUpTo(one, node));
   if (!failed) return { state, to, hints };
-  const { target } = failed;
+  const { target, standIns } = failed;
   const [standIn, ...fallbacks] = state.fallbacks;
   const others = state.owed.filter((one) => one !== failed);
-  if (standIn === undefined) return { state: { ...state, owed: others }, to, hints: [...hints, target] };
+  if (standIn === undefined) {
+    const owed = [...others, { ...failed, isHinted: true }];
+    return { state: { ...state, owed }, to, hints: [...hints, target] };
+  }
   const tally = askToo(state.tally, standIn);
-  const owed = [...others, { target, standIn }];
+  const owed = [...others, { ...failed, standIns: [...standIns, standIn] }];
   return {
     state: { ...state, tally, fallbacks, owed },
     to: [...to, { node: standIn, hintFor: target }],
@@ -257,7 +252,7 @@ function judge({ state, to, hints }: Replacing): PutStep {
       return { state: settling(owed), result: { status: 'written' }, ...send, ...kept };
     case 'impossible': {
       const missed = quorumMissed(tally, owed);
-      return { ...missed, ...send, hints: [...hints, ...targets(owed)] };
+      return { ...missed, ...send, hints: [...hints, ...owedTo(owed)] };
     }
     case 'open':
       return { state, ...send, ...kept };
@@ -267,19 +262,16 @@ function judge({ state, to, hints }: Replacing): PutStep {
 /** The record is durable here and may be elsewhere: whether it prevails is unknown to the client. */
 function quorumMissed(tally: Tally, owed: readonly Owed[]): PutStep {
   const error = requestError('quorum_not_met', { got: tally.counted, wanted: tally.wanted }, 'unknown');
-  return { ...fail(error), hints: targets(owed) };
+  return { ...fail(error), hints: owedTo(owed) };
 }
 
 function settling(owed: readonly Owed[]): PutState {
-  return owed.length === 0 ? { phase: 'done' } : { phase: 'settling', owed };
+  const left = owed.filter(({ isHinted }) => !isHinted);
+  return left.length === 0 ? { phase: 'done' } : { phase: 'settling', owed: left };
 }
 
 /** The record is not in memory any more, so that no further fallback can be asked. */
 function giveUp(owed: readonly Owed[], from: NodeId): PutStep {
-  const given = owed.filter(({ target, standIn }) => (standIn ?? target) === from);
-  return { state: settling(owed.filter((one) => !given.includes(one))), hints: targets(given) };
-}
-
-function targets(owed: readonly Owed[]): readonly NodeId[] {
-  return owed.map(({ target }) => target);
+  const given = owed.filter((one) => isUpTo(one, from));
+  return { state: settling(owed.filter((one) => !given.includes(one))), hints: owedTo(given) };
 }

@@ -95,14 +95,19 @@ export class Membership {
   }
 
   onPing(from: NodeId, heights: readonly NodeHeight[], request: number, deadlineMs: number): void {
-    this.#hear(from, heights);
+    this.#hear(heights);
     this.#options.outbox.send(from, { type: 'pong', request, heights: this.#tell(from) }, deadlineMs);
   }
 
+  /** Vouches for this life only where it speaks of it: a pong may answer a ping from before a restart (R12). */
   onPong(from: NodeId, heights: readonly NodeHeight[]): void {
+    const { self, others } = this.#options;
     this.answered(from);
-    this.#hear(from, heights);
-    if (this.#options.others.includes(from)) this.#answered.add(from);
+    this.#hear(heights);
+    const about = heights.find(({ node }) => node === self);
+    const knows =
+      about !== undefined && (about.incarnation >= this.#own.incarnation || this.#isOvertaken(about));
+    if (knows && others.includes(from)) this.#answered.add(from);
   }
 
   /** A probe could not be routed. */
@@ -114,13 +119,17 @@ export class Membership {
     return this.#heights.tell(node, this.#own);
   }
 
-  #hear(from: NodeId, heights: readonly NodeHeight[]): void {
-    const { self, directory, onOvertaken } = this.#options;
-    const own = { ...this.#own, openedAt: directory.sequence };
+  /** Of nodes outside the document nothing is kept. */
+  #hear(heights: readonly NodeHeight[]): void {
+    const { self, others, onOvertaken } = this.#options;
     for (const height of heights) {
-      if (height.node === self && isOvertaken(own, height)) onOvertaken();
-      this.#heights.hear(from, height);
+      if (height.node === self && this.#isOvertaken(height)) onOvertaken();
+      if (others.includes(height.node)) this.#heights.hear(height);
     }
+  }
+
+  #isOvertaken(heard: Height): boolean {
+    return isOvertaken({ ...this.#own, openedAt: this.#options.directory.sequence }, heard);
   }
 
   #keepHeights(nowMs: number): void {

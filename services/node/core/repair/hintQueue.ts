@@ -7,6 +7,8 @@ export interface KeptHint {
   phase: 'waiting' | 'loading' | 'sent';
   /** Found again after a restart. */
   durable: boolean;
+  /** On its way to the disk; it is not delivered before it is there, so that its end never overtakes its beginning. */
+  storing: boolean;
   /** The target missed another write to the key while a delivery was under way. */
   again: boolean;
   readonly waiters: ((durable: boolean) => void)[];
@@ -45,12 +47,12 @@ export class HintQueue {
     this.#hints.delete(hint.key);
   }
 
-  /** At most `count` of those that wait, oldest first. */
+  /** At most `count` of those that may be delivered, oldest first. */
   take(count: number): readonly KeptHint[] {
     const taken: KeptHint[] = [];
     for (const hint of this.#hints.values()) {
       if (taken.length === count) break;
-      if (hint.phase === 'waiting') taken.push(hint);
+      if (hint.phase === 'waiting' && !hint.storing) taken.push(hint);
     }
     return taken;
   }

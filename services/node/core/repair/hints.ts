@@ -53,7 +53,7 @@ export class Hints {
     this.#options = options;
     this.#outbox = options.outbox;
     for (const { target, key, order } of [...options.kept].sort((a, b) => a.order - b.order)) {
-      this.#queueOf(target).add({ key, order, phase: 'waiting', durable: true, again: false, waiters: [] });
+      this.#queueOf(target).add({ ...newHint(key, order), durable: true });
       this.#total += 1;
       this.#lastOrder = Math.max(this.#lastOrder, order);
     }
@@ -79,7 +79,7 @@ export class Hints {
     if (known) {
       known.again = known.phase !== 'waiting';
       if (known.durable) done(true);
-      else known.waiters.push(done);
+      else this.#store(target, known, done);
       return;
     }
     if (this.isFull) {
@@ -87,24 +87,18 @@ export class Hints {
       done(false);
       return;
     }
-    const order = ++this.#lastOrder;
-    this.#queueOf(target).add({
-      key,
-      order,
-      phase: 'waiting',
-      durable: false,
-      again: false,
-      waiters: [done],
-    });
+    const hint = newHint(key, ++this.#lastOrder);
+    this.#queueOf(target).add(hint);
     this.#total += 1;
     this.#outbox.observe('hintKept');
-    this.#outbox.keepHint({ target, key, order });
+    this.#store(target, hint, done);
   }
 
   /** A hint that could not be stored is delivered all the same, as long as this node lives. */
   onStored(target: NodeId, key: Key, durable: boolean): void {
     const hint = this.#queues.get(target)?.get(key);
     if (!hint) return;
+    hint.storing = false;
     hint.durable ||= durable;
     for (const done of hint.waiters.splice(0)) done(durable);
   }
@@ -119,7 +113,8 @@ export class Hints {
         return;
       case 'missing':
         queue.loading -= 1;
-        this.#forget(queue, hint);
+        if (hint.again) queue.retry(hint);
+        else this.#forget(queue, hint);
         return;
       case 'damaged':
       case 'failed':
@@ -171,6 +166,14 @@ export class Hints {
     return this.#outbox.now.monotonicMs;
   }
 
+  #store(target: NodeId, hint: KeptHint, done: (durable: boolean) => void): void {
+    const { key, order } = hint;
+    hint.waiters.push(done);
+    if (hint.storing) return;
+    hint.storing = true;
+    this.#outbox.keepHint({ target, key, order });
+  }
+
   #queueOf(target: NodeId): HintQueue {
     const queue = this.#queues.get(target) ?? new HintQueue(target);
     this.#queues.set(target, queue);
@@ -220,4 +223,8 @@ export class Hints {
     this.#total -= 1;
     this.#outbox.forgetHint(queue.target, hint.key);
   }
+}
+
+function newHint(key: Key, order: number): KeptHint {
+  return { key, order, phase: 'waiting', durable: false, storing: false, again: false, waiters: [] };
 }
