@@ -102,7 +102,7 @@ sized(program.command('pause'))
   .option('--nodes <number>', 'nodes of the cluster, 3 to 5', parseCount, 3)
   .addOption(new Option('--quorum <kind>', 'of all requests').choices(['strict', 'sloppy']).default('strict'))
   .option('--drain-seconds <number>', 'longest time until all hints are delivered', parseCount, 60)
-  .option('--warm-up <number>', 'acknowledged writes before memory is measured', parseCount, 40_000)
+  .option('--warm-up <number>', 'acknowledged writes before memory is measured', parseCount, 80_000)
   .action(pause);
 
 program

@@ -23,12 +23,13 @@ function mebibytes(bytes: number): string {
 
 /** `broken`: everything that has to make the run fail, besides the verdict. */
 export function renderScenario(result: ScenarioResult, broken: readonly string[]): string {
-  const { calm, faulty, errors, late503 } = result.bystanders;
+  const { calm, faulty, errors, late503, slow503 } = result.bystanders;
   const rows: (readonly [string, string | number])[] = [
     ...result.figures,
     ['through the others, calm', answersText(calm)],
     ['through the others, fault on', answersText(faulty)],
-    ['through the others, 503 after 1 s', late503],
+    ['through the others, 503 sent after 1 s', late503],
+    ['through the others, 503 sent before, answered after', slow503],
     ...Object.entries(errors).map(([code, count]) => [`through the others, ${code}`, count] as const),
   ];
   const lines = [...table(rows), ...resourceLines(result.resources), ...brokenLines(broken), ''];

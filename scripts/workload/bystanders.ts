@@ -10,8 +10,10 @@ export interface Bystanders {
   readonly faulty: Latency;
   /** Answers after the first fault other than `ok`, by code, sorted. */
   readonly errors: Readonly<Record<string, number>>;
-  /** 503 from a second after a fault on, also when it had ended. */
+  /** Sent later than a second after a fault, also when it had ended, and answered with 503. */
   readonly late503: number;
+  /** Sent earlier, and answered with 503 later than a second after the fault. */
+  readonly slow503: number;
   /** Ended by the client's own patience or a broken connection (I11). */
   readonly unanswered: number;
 }
@@ -24,14 +26,17 @@ export function measureBystanders(lines: Iterable<LogLine>, struck: ReadonlySet<
   const sends = new Map<number, SendLine>();
   const times = { calm: [] as number[], faulty: [] as number[] };
   const errors = new Map<string, number>();
-  const counts = { late503: 0, unanswered: 0 };
+  const counts = { late503: 0, slow503: 0, unanswered: 0 };
   let faultAt: number | undefined;
   let isFaulty = false;
   const onAnswer = (send: SendLine, line: AnswerLine): void => {
     times[isFaulty ? 'faulty' : 'calm'].push(line.at - send.at);
     if (line.outcome === 'ok' || faultAt === undefined) return;
     errors.set(line.code, (errors.get(line.code) ?? 0) + 1);
-    if (statusOf(line.code) === 503 && line.at > faultAt + FIRST_MS) counts.late503++;
+    if (statusOf(line.code) === 503) {
+      if (send.at > faultAt + FIRST_MS) counts.late503++;
+      else if (line.at > faultAt + FIRST_MS) counts.slow503++;
+    }
     if (UNANSWERED.has(line.code)) counts.unanswered++;
   };
   for (const line of lines) {

@@ -105,10 +105,11 @@ function expandClients(random: Random, replicas: number): ClientPlan[] {
     { quorum: 'strict', reads: all, writes: 1 },
     { quorum: 'strict', reads: all, writes: all },
     { quorum: 'sloppy', reads: 1, writes: 1 },
+    { quorum: 'sloppy', reads: all, writes: all },
     { quorum: 'sloppy', reads: random.between(1, all), writes: random.between(1, all) },
   ];
   const count = random.between(2, 5);
-  return indexes(count).map((i) => (i === 0 ? profiles[0]! : random.pick(profiles)));
+  return indexes(count).map((i) => (i < 2 ? profiles[i]! : random.pick(profiles)));
 }
 
 const SHARES: Readonly<Record<OperationKind, number>> = {

@@ -198,7 +198,17 @@ function startLife(state: State, machine: Machine): Life {
   });
   const bus = network.open(id, gate, runtime.busHandlers);
   runtime.start(bus);
-  return { gate, node, runtime, storage, directory: machine.directory, clock, bus, heardFrom, callers: new Set() };
+  return {
+    gate,
+    node,
+    runtime,
+    storage,
+    directory: machine.directory,
+    clock,
+    bus,
+    heardFrom,
+    callers: new Set(),
+  };
 }
 
 /** The node itself, every step of which is seen and becomes part of the trace. */

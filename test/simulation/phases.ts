@@ -19,16 +19,16 @@ export async function proveLiveness(world: World): Promise<void> {
   const { plan, schedule, machines } = world;
   if (plan.limits.cellBytesMax < ROOMY_BYTES) return;
   const core = plan.core.nodes.map((index) => machines[index]!);
-  for (let index = 0; index < plan.keys; index++) {
-    const key = keyOf(index);
-    const holders = world.primaries(key).filter((machine) => core.includes(machine) && isComplete(machine));
-    const sound = holders.filter((machine) => !machine.directory.quarantined.has(key));
-    proveStrict(world, core, key, { holders, sound, turn: index });
-    await schedule.run(schedule.nowMs + STEP_MS);
-    proveSloppy(world, core, key, { holders, sound, turn: index });
-    await schedule.run(schedule.nowMs + STEP_MS);
+  for (const prove of [proveStrict, proveSloppy]) {
+    for (let index = 0; index < plan.keys; index++) {
+      const key = keyOf(index);
+      const holders = world.primaries(key).filter((machine) => core.includes(machine) && isComplete(machine));
+      const sound = holders.filter((machine) => !machine.directory.quarantined.has(key));
+      prove(world, core, key, { holders, sound, turn: index });
+      await schedule.run(schedule.nowMs + STEP_MS);
+    }
+    await schedule.run(schedule.nowMs + plan.requestTimeoutMs);
   }
-  await schedule.run(schedule.nowMs + plan.requestTimeoutMs);
 }
 
 /** Primaries of a key in the core: complete ones, and those of them whose record is sound; who is asked goes by `turn`. */

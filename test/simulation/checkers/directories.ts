@@ -27,7 +27,8 @@ export function createDirectoryChecker(scene: Scene): DirectoryChecker {
       for (const effect of effects) {
         if (effect.type !== 'renounce') continue;
         renounced.add(lifeOf(step));
-        if (!directory.oldCopyOf) scene.report('R12', `${node} gave up a directory that was what it had been`);
+        if (!directory.oldCopyOf)
+          scene.report('R12', `${node} gave up a directory that was what it had been`);
       }
       if (!directory.oldCopyOf || !directory.complete || renounced.has(lifeOf(step))) return;
       if (event.type === 'message' && event.message.type === 'read') {

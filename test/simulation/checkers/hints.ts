@@ -113,13 +113,20 @@ function checkStored(
   if (hintFor === undefined || hintFor === node) return;
   const name = hintName({ target: hintFor, key });
   if (!directory.hints.has(name)) {
-    scene.report('R4', `${node} answered "stored" for ${key} in the place of ${hintFor} without a durable hint`);
+    scene.report(
+      'R4',
+      `${node} answered "stored" for ${key} in the place of ${hintFor} without a durable hint`,
+    );
   }
   const { owed } = notesOf(state, directory);
   owed.set(name, mergeClocks(owed.get(name) ?? EMPTY_CLOCK, clock));
 }
 
-function kept(state: State, directory: Directory, hint: { readonly target: NodeId; readonly key: Key }): void {
+function kept(
+  state: State,
+  directory: Directory,
+  hint: { readonly target: NodeId; readonly key: Key },
+): void {
   const { owed, coming, left, strays } = notesOf(state, directory);
   const name = hintName(hint);
   directory.hinted.add(hint.key);

@@ -36,7 +36,8 @@ export function createReadChecker(scene: Scene): { stepped(step: Step): void } {
       const read = told && byRequest.get(nameOf(step, told.number));
       if (read && counts(scene, read, told)) read.counted.add(told.from);
       for (const effect of effects) {
-        if (effect.type === 'reply') checkReply(scene, byTicket.get(nameOf(step, effect.ticket)), step, effect);
+        if (effect.type === 'reply')
+          checkReply(scene, byTicket.get(nameOf(step, effect.ticket)), step, effect);
         if (effect.type === 'send') checkAnswer(scene, step, effect);
       }
     },
@@ -80,7 +81,10 @@ function checkReply(scene: Scene, read: Read | undefined, { node }: Step, { repl
   if (!read || reply.to !== 'get' || !reply.outcome.ok || read.counted.size >= read.wanted) return;
   const { key, wanted, counted } = read;
   const who = [...counted].join(' ');
-  scene.report('R3', `a read of ${key} at ${node} wanted ${String(wanted)} answers that count and had [${who}]`);
+  scene.report(
+    'R3',
+    `a read of ${key} at ${node} wanted ${String(wanted)} answers that count and had [${who}]`,
+  );
 }
 
 function checkAnswer(

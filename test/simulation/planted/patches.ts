@@ -20,6 +20,20 @@ export interface Patch {
 
 const CORE = 'services/node/core';
 
+/** What others have heard of a directory is not compared with it. */
+const HEIGHTS_IGNORED: Patch = {
+  file: `${CORE}/membership/heights.js`,
+  find: 'if (heard.actor !== own.actor)\n        return true;',
+  replace: 'return false;',
+};
+
+/** A node does not wonder at dots of its own that it does not know. */
+const OWN_DOTS_IGNORED: Patch = {
+  file: `${CORE}/replica/mint.js`,
+  find: 'return clock.some(({ actor, counter }) => actor === this.actor && counter > this.counter);',
+  replace: 'return false;',
+};
+
 export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: 'sent-before-durable',
@@ -27,15 +41,15 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     patches: [
       {
         file: `${CORE}/coordinator/putMachine.js`,
-        find: "stay({ phase: 'persisting', wanted, self, others, record })",
+        find: "stay({ ...state, phase: 'persisting', record })",
         replace:
-          "({ ...stay({ phase: 'persisting', wanted, self, others, record }), send: { to: others, record } })",
+          "({ state: { ...state, phase: 'persisting', record }, send: { to: state.others.map((node) => ({ node })), record } })",
       },
     ],
   },
   {
     // The identity of a directory is made by the storage adapter, for which the simulator has its own disk: this one bug is
-    // planted there. The second half is what a rebuild will do one day: the directory mints again.
+    // planted there. The second half is what a rebuild will do one day: the directory mints again. Peers would notice.
     name: 'actor-reused-after-a-wipe',
     breaks: ['I4'],
     patches: [
@@ -44,6 +58,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
         find: 'return makeDirectory(lost.node, false, random);',
         replace: 'return { ...makeDirectory(lost.node, true, random), actor: lost.actor };',
       },
+      HEIGHTS_IGNORED,
+      OWN_DOTS_IGNORED,
     ],
   },
   {
@@ -62,9 +78,10 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     breaks: ['I1'],
     patches: [
       {
-        file: `${CORE}/coordinator/quorum.js`,
-        find: 'export function countIn(tally, node) {\n    if (!tally.pending.includes(node))\n        return tally;',
-        replace: 'export function countIn(tally, node) {',
+        file: `${CORE}/coordinator/putMachine.js`,
+        find: 'if (!paid)\n        return judge(replace({ ...state, tally: countOut(tally, from) }, from));',
+        replace:
+          "if (!paid) return judge(nothingMore(answer === 'stored' ? { ...state, tally: { ...tally, counted: tally.counted + 1 } } : state));",
       },
     ],
   },
@@ -74,8 +91,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     patches: [
       {
         file: `${CORE}/coordinator/getMachine.js`,
-        find: 'return { ...state, tally: countOut(state.tally, from), incomplete: state.incomplete + 1 };',
-        replace: 'return { ...state, tally: countIn(state.tally, from) };',
+        find: 'return without({ ...state, incomplete: state.incomplete + 1 }, from);',
+        replace: 'return judge({ ...state, tally: countIn(state.tally, from) });',
       },
     ],
   },
@@ -106,10 +123,67 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     breaks: ['I11'],
     patches: [
       {
-        file: `${CORE}/node.js`,
+        file: `${CORE}/coordinator/coordinator.js`,
         find: 'this.#gets.expire(nowMs);',
         replace: '',
       },
     ],
   },
+  {
+    name: 'hint-dropped',
+    breaks: ['R4', 'I2'],
+    patches: [
+      {
+        file: `${CORE}/repair/hints.js`,
+        find: 'this.#deliveries.set(request, { queue, hint, record, bytes, deadlineMs });',
+        replace: 'queue.sent -= 1; queue.sentBytes -= bytes; this.#forget(queue, hint);',
+      },
+    ],
+  },
+  {
+    name: 'hint-acknowledged-before-durable',
+    breaks: ['R4'],
+    patches: [
+      {
+        file: `${CORE}/replica/replica.js`,
+        find: 'this.#options.standIn.keep(target, key, answer);',
+        replace: '(this.#options.standIn.keep(target, key, () => undefined), answer(true));',
+      },
+    ],
+  },
+  {
+    // A repair looks like any other write: here its receiver is told by a field that means something else.
+    name: 'read-repair-overwrites',
+    breaks: ['I2', 'I7'],
+    patches: [
+      {
+        file: `${CORE}/repair/readRepairs.js`,
+        find: "{ type: 'write', request, key, record }",
+        replace: "{ type: 'write', request, key, record, hintFor: node }",
+      },
+      {
+        file: `${CORE}/replica/replica.js`,
+        find: "if (hintFor === undefined)\n            return { for: 'peer', node, request, deadlineMs };",
+        replace:
+          "if (hintFor === undefined || this.#options.holds(key)) return { for: 'peer', node, request, deadlineMs, overwrites: hintFor !== undefined };",
+      },
+      {
+        file: `${CORE}/replica/cells.js`,
+        find: 'const merged = cell.record ?',
+        replace: 'const merged = cell.record && !operation.waiter.overwrites ?',
+      },
+    ],
+  },
+  {
+    name: 'miss-of-a-fallback',
+    breaks: ['R3'],
+    patches: [
+      {
+        file: `${CORE}/coordinator/getMachine.js`,
+        find: 'if (!isPrimary)\n                return without(state, from);',
+        replace: '',
+      },
+    ],
+  },
+  { name: 'old-directory-not-noticed', breaks: ['R12', 'I4'], patches: [HEIGHTS_IGNORED] },
 ];

@@ -13,12 +13,12 @@ function holdOn(nodes: number): void {
   );
 }
 
-describe('under a random schedule with lost, repeated and unroutable messages, failed stores and crashes', () => {
+describe('under a random schedule with lost, repeated and unroutable messages, silent and absent nodes, failed stores and crashes', () => {
   it('three nodes reply once to every request, keep what they acknowledged, and end without any state (I1-I5, I11)', () => {
     holdOn(3);
   });
 
-  it('five nodes with three replicas do so as well, with requests that they pass on (R6)', () => {
+  it('five nodes with three replicas do so as well, with requests that they pass on and fallbacks that stand in (R4, R6)', () => {
     holdOn(5);
   });
 });

@@ -1,7 +1,17 @@
 import { expect } from '@jest/globals';
 import fc from 'fast-check';
-import type { Effect, ReplyOutcome, Ticket } from '../../../services/node/core/protocol/events.js';
-import type { PutRequest } from '../../../services/node/core/protocol/messages.js';
+import {
+  type Effect,
+  type ReplyOutcome,
+  type Ticket,
+  TICK_MS,
+} from '../../../services/node/core/protocol/events.js';
+import type {
+  GetRequest,
+  Message,
+  PutRequest,
+  Quorum,
+} from '../../../services/node/core/protocol/messages.js';
 import { type Clock, type Dot, type Key, LIMITS, type NodeId } from '../../../services/node/core/types.js';
 import { covers } from '../../../services/node/core/versioning/clock.js';
 import { EMPTY_RECORD, mergeRecords, visibleValues } from '../../../services/node/core/versioning/record.js';
@@ -13,6 +23,7 @@ import {
   key,
   NO_SIZES,
   type Pending,
+  type PendingChange,
   type PendingStore,
   SEAL,
   textOf,
@@ -31,7 +42,8 @@ export interface Action {
 }
 
 type Value = string;
-type ClientPut = Pick<PutRequest, 'key' | 'fromVersion' | 'onConflict' | 'requestId'> & {
+type WriteMessage = Extract<Message, { type: 'write' }>;
+type ClientPut = Pick<PutRequest, 'key' | 'fromVersion' | 'onConflict' | 'requestId' | 'quorum'> & {
   readonly value: Value;
   readonly minWrites: number;
 };
@@ -50,6 +62,12 @@ interface Reading extends Omit<Attempt, 'put'> {
 
 const KEYS = [key('x'), key('y')];
 const REPLICAS = 3;
+/** The longest pause of a delivery, and the longest that a node is held suspect after it went back and forth. */
+const QUIET_AFTER_MS = 15_000;
+
+const quorumOf = (n: number): Quorum => (n % 2 === 0 ? 'sloppy' : 'strict');
+const isOfDisk = (item: Pending | undefined): item is PendingStore | PendingChange =>
+  item?.kind === 'store' || item?.kind === 'change';
 
 /** How often each kind is drawn. */
 const ACTIONS = {
@@ -62,6 +80,10 @@ const ACTIONS = {
   bounce: 2,
   failStore: 1,
   time: 2,
+  ticks: 3,
+  silence: 1,
+  leave: 1,
+  return: 2,
   restart: 1,
 };
 
@@ -95,11 +117,16 @@ export function createSchedule(nodes: number) {
 
   function check(node: NodeId, effect: Effect): void {
     if (effect.type === 'send' && effect.message.type === 'write') {
-      const { key, record } = effect.message;
-      const durable = cluster.disk(node).records.get(key)?.clock ?? [];
-      for (const { dot } of record.siblings) expect(covers(durable, dot)).toBe(true);
+      expectDurableFirst(effect.bulk ? cluster.ids : [node], effect.message);
     }
+    if (effect.type === 'renounce') throw new Error(`${node} gave up a directory that was never another`);
     if (effect.type === 'reply') onReply(effect.ticket, effect.reply);
+  }
+
+  /** What is sent lies on the disk of its sender (R1), and what a read found elsewhere on any of those that it read. */
+  function expectDurableFirst(holders: readonly NodeId[], { key, record }: WriteMessage): void {
+    const clocks = holders.map((id) => cluster.disk(id).records.get(key)?.clock ?? []);
+    for (const { dot } of record.siblings) expect(clocks.some((clock) => covers(clock, dot))).toBe(true);
   }
 
   function onReply(ticket: Ticket, reply: ReplyOutcome): void {
@@ -135,8 +162,10 @@ export function createSchedule(nodes: number) {
   function expectDurable(key: Key, version: string): void {
     const clock: Clock = decodeVersion(SEAL, key, version)!;
     for (const { actor, counter } of clock) {
-      const disk = cluster.ids.map((id) => cluster.disk(id)).find((other) => other.actor === actor)!;
-      expect(disk.counter).toBeGreaterThanOrEqual(counter);
+      const disk = cluster.ids.map((id) => cluster.disk(id)).find((other) => other.actor === actor);
+      // The actor of one life is never used by another.
+      if (disk) expect(disk.counter).toBeGreaterThanOrEqual(counter);
+      else expect(actor).toMatch(/^spare-/);
     }
   }
 
@@ -171,6 +200,7 @@ export function createSchedule(nodes: number) {
       fromVersion,
       minWrites: 1 + ((a >> 1) % REPLICAS),
       onConflict: (b >> 3) % 2 === 0 ? 'refuse' : 'sibling',
+      quorum: quorumOf(b >> 4),
       ...(c % 4 > 0 && hasMark(key) && { requestId: `request ${value}` }),
     });
   }
@@ -191,25 +221,36 @@ export function createSchedule(nodes: number) {
     const node = nodeAt(a);
     const key = KEYS[b % KEYS.length]!;
     const minReads = 1 + (c % REPLICAS);
+    const quorum = quorumOf(c >> 2);
+    const isDue = (put: ClientPut) => nodes === REPLICAS || (quorum === 'strict' && put.quorum === 'strict');
+    read(node, { key, minReads, quorum }, isDue);
+  }
+
+  /** `isDue`: whether the read has to see a write whose quorum overlaps with its own. */
+  function read(node: NodeId, request: Required<GetRequest>, isDue: (put: ClientPut) => boolean): Ticket {
+    const { key, minReads } = request;
     const due = [...acknowledged.values()].filter(
-      (put) => put.key === key && put.minWrites + minReads > REPLICAS,
+      (put) => put.key === key && put.minWrites + minReads > REPLICAS && isDue(put),
     );
     const { incarnation } = cluster.disk(node);
     const reading = { key, node, incarnation, due: due.map(({ value }) => value) };
     readings.set(attempts.size + readings.size + 1, reading);
-    cluster.get(node, { key, minReads });
+    return cluster.get(node, request);
   }
 
-  /** Stores of a node take effect in their order. */
+  /** Changes of a disk take effect in their order. */
   function pick(n: number): Pending | undefined {
     const item = cluster.pending[n % Math.max(1, cluster.pending.length)];
-    if (item?.kind !== 'store') return item;
-    return cluster.pending.find((other) => other.kind === 'store' && other.node === item.node);
+    if (!isOfDisk(item)) return item;
+    return cluster.pending.find((other) => isOfDisk(other) && other.node === item.node);
   }
 
+  /** What was delivered once does not come back as unroutable when it comes again. */
   function run(item: Pending | undefined): void {
     if (item?.kind === 'store') noteDots(item);
-    if (item) cluster.run(item);
+    if (item?.kind === 'message' && copied.has(item) && cluster.absent.has(item.to)) {
+      cluster.drop((other) => other === item);
+    } else if (item) cluster.run(item);
   }
 
   /** A durable dot names one value, forever (I4). */
@@ -234,7 +275,7 @@ export function createSchedule(nodes: number) {
       case 'run':
         return run(item);
       case 'copy':
-        if (item?.kind !== 'message') return;
+        if (item?.kind !== 'message' || cluster.absent.has(item.to)) return;
         cluster.run(item);
         copied.add(item);
         cluster.pending.push(item);
@@ -246,10 +287,23 @@ export function createSchedule(nodes: number) {
         if (item?.kind === 'message' && !copied.has(item)) cluster.bounce(item);
         return;
       case 'failStore':
-        if (item?.kind === 'store') cluster.failStore(item);
+        if (isOfDisk(item)) cluster.failStore(item);
         return;
       case 'time':
         return cluster.advance(action.b);
+      case 'ticks':
+        for (let ticks = 0; ticks < action.b % 40; ticks++) cluster.advance(TICK_MS);
+        return;
+      case 'silence':
+        cluster.silent.add(nodeAt(action.b));
+        return;
+      case 'leave':
+        cluster.absent.add(nodeAt(action.b));
+        return;
+      case 'return':
+        cluster.silent.delete(nodeAt(action.b));
+        cluster.absent.delete(nodeAt(action.b));
+        return;
       case 'restart':
         return restart(nodeAt(action.b));
     }
@@ -261,22 +315,49 @@ export function createSchedule(nodes: number) {
     cluster.restart(node);
   }
 
-  /** Everything under way ends, and all deadlines pass. */
+  /** No more faults: everything under way ends, all deadlines pass, and all hints are delivered. */
   function finish(): void {
-    for (let rounds = 0; rounds < 2; rounds++) {
-      while (cluster.pending.length > 0) run(pick(0));
-      cluster.advance(TIMEOUT_MS);
+    cluster.silent.clear();
+    cluster.absent.clear();
+    runAll();
+    for (let passedMs = 0; passedMs < QUIET_AFTER_MS && !isQuiet(); passedMs += TIMEOUT_MS / 6) {
+      cluster.advance(TIMEOUT_MS / 6);
+      runAll();
     }
+  }
+
+  function isQuiet(): boolean {
+    return Object.values(cluster.totalSizes()).every((size) => size === 0);
+  }
+
+  function runAll(): void {
+    while (cluster.pending.length > 0) run(pick(0));
   }
 
   function expectSound(): void {
     expectEnded();
     for (const key of KEYS) expectKept(key);
     expectRefusedWithoutTrace();
+    expectReadable();
+  }
+
+  /** Every quorum that overlaps with that of an acknowledged write sees it now, wherever it went at first (I2). */
+  function expectReadable(): void {
+    for (const key of KEYS) {
+      for (const [n, node] of cluster.ids.entries()) {
+        const quorum = quorumOf(n);
+        for (const minReads of [1, 2, 3]) {
+          const ticket = read(node, { key, minReads, quorum }, () => true);
+          runAll();
+          expect(cluster.replies(ticket)).toMatchObject([{ outcome: { ok: true } }]);
+        }
+      }
+    }
   }
 
   function expectEnded(): void {
     expect(cluster.totalSizes()).toEqual(NO_SIZES);
+    for (const id of cluster.ids) expect(cluster.disk(id).hints.size).toBe(0);
     for (const [ticket, { node, incarnation }] of [...attempts, ...readings]) {
       const crashed = cluster.disk(node).incarnation > incarnation;
       if (!crashed) expect(cluster.replies(ticket)).toHaveLength(1);

@@ -208,7 +208,9 @@ describe('get: five nodes, N=3', () => {
     cluster.step(outsider, { type: 'message', from: primaries[0]!, message, remainingMs: 9 });
     cluster.runAll(isLoad());
 
-    expect(cluster.pending.filter(isMessage('readReply'))).toMatchObject([{ message: { answer: { status } } }]);
+    expect(cluster.pending.filter(isMessage('readReply'))).toMatchObject([
+      { message: { answer: { status } } },
+    ]);
   });
 });
 

@@ -208,4 +208,3 @@ describe('put: three nodes, N=3', () => {
     expect(cluster.node(outsider).sizes()).toEqual(NO_SIZES);
   });
 });
-

@@ -22,7 +22,12 @@ const found = (record: VersionedRecord): ReadResult => ({ status: 'found', recor
  * Cells whose port writes down what it is asked for. A mint adds a sibling of the actor `m<request>`; the requests in
  * `refused` leave the record be, those in `waiting` only wait for it.
  */
-function createCells({ refused = [] as number[], waiting = [] as number[], bytesMax = 1e6 } = {}) {
+function createCells({
+  refused = [] as number[],
+  waiting = [] as number[],
+  owed = [] as Key[],
+  bytesMax = 1e6,
+} = {}) {
   const log: string[] = [];
   const stores: VersionedRecord[] = [];
   const cells = new Cells(
@@ -32,6 +37,11 @@ function createCells({ refused = [] as number[], waiting = [] as number[], bytes
         log.push(`store ${key} ${record.siblings.map(({ dot }) => dot.actor).join(' ')}`);
         return stores.push(record);
       },
+      drop: (key) => {
+        log.push(`drop ${key}`);
+        return stores.push(EMPTY_RECORD);
+      },
+      mayDrop: (key) => !owed.includes(key),
       resolve: (request, record) => {
         log.push(
           `resolve ${request} on ${record.siblings.map(({ dot }) => dot.actor).join(' ') || 'nothing'}`,
@@ -40,7 +50,10 @@ function createCells({ refused = [] as number[], waiting = [] as number[], bytes
         return waiting.includes(request) ? record : mergeRecords(record, recordOf(`m${request}`));
       },
       unsound: (request) => void log.push(`unsound ${request}`),
-      settled: (waiter, durable) => void log.push(`${waiter.request} ${durable ? 'durable' : 'failed'}`),
+      settled: (waiter, durable) => {
+        const who = waiter.for === 'repair' ? 'repair' : waiter.request;
+        log.push(`${who} ${durable ? 'durable' : 'failed'}`);
+      },
     },
     bytesMax,
   );
@@ -160,6 +173,67 @@ describe('the cells of keys that are being written', () => {
     cells.onStored(KEY, 1);
     cells.onStoreFailed(KEY, 1);
     expect([take(), cells.size]).toEqual([[], 0]);
+  });
+});
+
+describe('a record that was handed over', () => {
+  it('is dropped where it is still that record', () => {
+    const { cells, take } = createCells();
+    cells.drop(KEY, recordOf('x'));
+    cells.onLoaded(KEY, found(recordOf('x')));
+    expect([take(), cells.size]).toEqual([['load k', 'drop k'], 1]);
+    cells.onStored(KEY, 1);
+    expect([take(), cells.size]).toEqual([[], 0]);
+  });
+
+  it.each<[string, ReadResult]>([
+    ['something was merged into it since', found(mergeRecords(recordOf('x'), recordOf('y')))],
+    ['it is another', found(recordOf('y'))],
+    ['it is gone already', { status: 'missing' }],
+    ['it is damaged', { status: 'damaged' }],
+    ['it cannot be loaded', { status: 'failed' }],
+  ])('stays as it is where %s', (_, result) => {
+    const { cells, take } = createCells();
+    cells.drop(KEY, recordOf('x'));
+    cells.onLoaded(KEY, result);
+    expect([take(), cells.size]).toEqual([['load k'], 0]);
+  });
+
+  it('stays where it is owed to another node', () => {
+    const { cells, take } = createCells({ owed: [KEY] });
+    cells.drop(KEY, recordOf('x'));
+    cells.onLoaded(KEY, found(recordOf('x')));
+    expect([take(), cells.size]).toEqual([['load k'], 0]);
+  });
+
+  it('stays while a write of the same record is on its way to the disk: somebody counts on that', () => {
+    const { cells, take } = createCells();
+    cells.merge(KEY, recordOf('x'), peer(1));
+    cells.onLoaded(KEY, { status: 'missing' });
+    cells.drop(KEY, recordOf('x'));
+    cells.onStored(KEY, 1);
+    expect([take(), cells.size]).toEqual([['load k', 'store k x', '1 durable'], 0]);
+  });
+
+  it('is stored anew where it comes again while it is dropped', () => {
+    const { cells, take } = createCells();
+    cells.drop(KEY, recordOf('x'));
+    cells.onLoaded(KEY, found(recordOf('x')));
+    cells.merge(KEY, recordOf('x'), peer(1));
+    expect(take()).toEqual(['load k', 'drop k', 'store k x']);
+    cells.onStored(KEY, 1);
+    expect(take()).toEqual([]);
+    cells.onStored(KEY, 2);
+    expect([take(), cells.size]).toEqual([['1 durable'], 0]);
+  });
+
+  it('fails the writes that came after it where the disk refuses it', () => {
+    const { cells, take } = createCells();
+    cells.drop(KEY, recordOf('x'));
+    cells.onLoaded(KEY, found(recordOf('x')));
+    cells.merge(KEY, recordOf('y'), peer(1));
+    cells.onStoreFailed(KEY, 1);
+    expect([take().at(-1), cells.size]).toEqual(['1 failed', 0]);
   });
 });
 

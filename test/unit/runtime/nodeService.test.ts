@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { nodeDigests } from '../../../services/node/adapters/system.js';
+import type { NodeView } from '../../../services/node/core/protocol/events.js';
 import { foundDocument } from '../../../services/node/core/ring/document.js';
 import type { Actor, Key, NodeId } from '../../../services/node/core/types.js';
 import { applyWrite, EMPTY_RECORD } from '../../../services/node/core/versioning/record.js';
@@ -21,34 +22,43 @@ function createFixture() {
     replicas: 1,
     nodes: [{ id: SELF, busAddress: '', httpAddress: '', weight: 1, zone: '' }],
   });
-  const sizes = { liveRequests: 2, liveBytes: 3, settling: 4, cells: 5 };
+  const sizes = { liveRequests: 2, liveBytes: 3, settling: 4, cells: 5, hints: 6, repairs: 7 };
+  const view: NodeView = {
+    complete: false,
+    vouched: true,
+    actor: 'spare' as Actor,
+    liveness: new Map([['n2' as NodeId, 'suspect']]),
+    hints: new Map([['n2' as NodeId, 6]]),
+  };
   const service = createNodeService({
     self: SELF,
     document,
     seal: SEAL,
-    node: { step: () => [], sizes: () => sizes, complete: () => true },
+    node: { step: () => [], sizes: () => sizes, view: () => view },
     runtime: {} as Runtime,
     storage: {
-      identity: { actor: 'actor' as Actor, counter: 1, sequence: 0, incarnation: 6, complete: false },
+      identity: { actor: 'actor' as Actor, counter: 1, sequence: 0, incarnation: 6, complete: true },
       stats: () => ({ healthy: state.healthy, sequence: 8, damaged: 9, pendingWrites: 0 }),
     } as unknown as Storage,
     bus: { peers: () => peers } as unknown as Bus,
     stopping: () => state.stopping,
   });
-  return { state, service, document, peers };
+  return { state, service, document, peers, view };
 }
 
 describe('the service of a node', () => {
-  it('says what the node is and does, from where each thing is known', () => {
-    const { service, document, peers } = createFixture();
+  it('says what the node is and does, from where each thing is known now', () => {
+    const { service, document, peers, view } = createFixture();
     expect(service.status()).toEqual({
       node: SELF,
-      actor: 'actor',
+      actor: 'spare',
       incarnation: 6,
-      complete: true,
+      complete: false,
       ready: true,
       document,
       peers,
+      liveness: view.liveness,
+      hints: view.hints,
       storage: { sequence: 8, damaged: 9 },
       live: { requests: 2, bytes: 3 },
     });

@@ -3,20 +3,30 @@ import type {
   Effect,
   NodeEvent,
   NodeSizes,
+  NodeView,
   SteppingNode,
 } from '../../../services/node/core/protocol/events.js';
 import type { PutRequest } from '../../../services/node/core/protocol/messages.js';
-import type { Key, NodeId } from '../../../services/node/core/types.js';
+import type { Actor, Hint, Key, NodeId } from '../../../services/node/core/types.js';
 import type { Bus } from '../../../services/node/ports/bus.js';
 import type { Clock } from '../../../services/node/ports/clock.js';
-import type { Storage, StoredWrite } from '../../../services/node/ports/storage.js';
+import type { Storage, StorageChange } from '../../../services/node/ports/storage.js';
 import type { Metrics } from '../../../services/node/ports/telemetry.js';
 import { createRuntime, type Runtime } from '../../../services/node/runtime/runtime.js';
 import { EMPTY_RECORD } from '../../../services/node/core/versioning/record.js';
 
 const KEY = 'k' as Key;
 const OTHER = 'n2' as NodeId;
-const NOTHING: NodeSizes = { liveRequests: 0, liveBytes: 0, settling: 0, cells: 0 };
+const NOTHING: NodeSizes = {
+  ...{ liveRequests: 0, liveBytes: 0, settling: 0, cells: 0 },
+  ...{ hints: 0, repairs: 0 },
+};
+const VIEW: NodeView = {
+  ...{ complete: true, vouched: true, actor: 'actor' as Actor },
+  ...{ liveness: new Map(), hints: new Map() },
+};
+const HINT: Hint = { target: OTHER, key: KEY, order: 3 };
+const PING = { type: 'ping', request: 1, heights: [] } as const;
 const FOUND = { ok: true, version: 'v', values: [] } as const;
 const WRITTEN = { ok: true, version: 'v', siblings: 1 } as const;
 const PUT: PutRequest = {
@@ -36,8 +46,8 @@ function createFixture(script: Script = () => []) {
   const trace: string[] = [];
   const bugs: unknown[] = [];
   const ticks: (() => void)[] = [];
-  const writes: { readonly write: StoredWrite; readonly done: (error?: Error) => void }[] = [];
-  const fixture = { sizes: NOTHING, monotonicMs: 0, depth: 0 };
+  const writes: { readonly change: StorageChange; readonly done: (error?: Error) => void }[] = [];
+  const fixture = { sizes: NOTHING, monotonicMs: 0, depth: 0, sequence: 0 };
   const node: SteppingNode = {
     step(event) {
       expect(++fixture.depth).toBe(1);
@@ -50,7 +60,7 @@ function createFixture(script: Script = () => []) {
       }
     },
     sizes: () => fixture.sizes,
-    complete: () => true,
+    view: () => VIEW,
   };
   const clock: Clock = {
     now: () => ({ monotonicMs: fixture.monotonicMs, wallMs: 0 }),
@@ -61,7 +71,7 @@ function createFixture(script: Script = () => []) {
     soon: (task) => task(),
   };
   const bus: Bus = {
-    send: (to, { type }) => void trace.push(`send ${type} to ${to}`),
+    send: (to, { type }, _, bulk) => void trace.push(`send ${type} to ${to}${bulk ? ', bulk' : ''}`),
     peers: () => new Map(),
     close: async () => {},
   };
@@ -70,10 +80,11 @@ function createFixture(script: Script = () => []) {
       trace.push('read');
       done({ status: 'missing' });
     },
-    write: (write: StoredWrite, done: (error?: Error) => void) => {
-      trace.push('write');
-      writes.push({ write, done });
+    write: (change: StorageChange, done: (error?: Error) => void) => {
+      trace.push(`write ${change.type}`);
+      writes.push({ change, done });
     },
+    stats: () => ({ sequence: fixture.sequence }),
   } as unknown as Storage;
   const metrics: Metrics = {
     count: (name, labels) => void trace.push(`${name} ${labels?.['event'] ?? ''}`),
@@ -109,26 +120,29 @@ describe('the runtime', () => {
       event.type === 'get'
         ? [
             { type: 'observe', fact: 'forwarded' },
-            { type: 'send', to: OTHER, message: { type: 'ping', request: 1 }, remainingMs: 5 },
+            { type: 'send', to: OTHER, message: PING, remainingMs: 5, bulk: false },
             { type: 'store', store: 1, key: KEY, record: EMPTY_RECORD, counter: 7 },
           ]
         : [],
     );
     void runtime.get({ key: KEY, quorum: 'sloppy' });
-    expect(trace).toEqual(['get', 'rondo_events_total forwarded', 'send ping to n2', 'write']);
+    expect(trace).toEqual(['get', 'rondo_events_total forwarded', 'send ping to n2', 'write record']);
   });
 
   it('takes what a port answers at once as the next event, not inside the step or before its other effects', () => {
     const { runtime, trace } = started((event) =>
       event.type === 'get'
         ? [
-            { type: 'load', key: KEY, purpose: { for: 'localRead', request: 1 } },
-            { type: 'send', to: OTHER, message: { type: 'read', request: 1, key: KEY }, remainingMs: 5 },
+            { type: 'load', key: KEY, purpose: { for: 'localRead', request: 1, strict: false } },
+            {
+              ...{ type: 'send', to: OTHER, remainingMs: 5, bulk: true },
+              message: { type: 'read', request: 1, key: KEY, strict: false },
+            },
           ]
         : [],
     );
     void runtime.get({ key: KEY, quorum: 'sloppy' });
-    expect(trace).toEqual(['get', 'read', 'send read to n2', 'loaded']);
+    expect(trace).toEqual(['get', 'read', 'send read to n2, bulk', 'loaded']);
   });
 
   it('gives each caller its own reply, in whatever order they come', async () => {
@@ -153,13 +167,18 @@ describe('the runtime', () => {
     expect([await runtime.probe(OTHER, 10), bugs]).toEqual([true, []]);
   });
 
-  it('names the store that has ended, well or not', () => {
-    const { runtime, writes, events } = started((event) =>
-      event.type === 'put' ? [{ type: 'store', store: 9, key: KEY, record: EMPTY_RECORD, counter: 7 }] : [],
-    );
+  it.each<[string, Effect, StorageChange]>([
+    [
+      'store',
+      { type: 'store', store: 9, key: KEY, record: EMPTY_RECORD, counter: 7 },
+      { type: 'record', key: KEY, record: EMPTY_RECORD, counter: 7 },
+    ],
+    ['drop', { type: 'drop', store: 9, key: KEY }, { type: 'drop', key: KEY }],
+  ])('names the %s that has ended, well or not', (_, effect, change) => {
+    const { runtime, writes, events } = started((event) => (event.type === 'put' ? [effect] : []));
     void runtime.put(PUT);
-    const [{ write, done }] = writes as [(typeof writes)[0]];
-    expect(write).toEqual({ key: KEY, record: EMPTY_RECORD, counter: 7 });
+    const [{ change: written, done }] = writes as [(typeof writes)[0]];
+    expect(written).toEqual(change);
     done();
     done(new Error('disk full'));
     expect(events.slice(1)).toEqual([
@@ -168,29 +187,59 @@ describe('the runtime', () => {
     ]);
   });
 
+  it('names the hint that was kept, or was not', () => {
+    const { runtime, writes, events } = started((event) =>
+      event.type === 'put' ? [{ type: 'keepHint', hint: HINT }] : [],
+    );
+    void runtime.put(PUT);
+    const [{ change, done }] = writes as [(typeof writes)[0]];
+    expect(change).toEqual({ type: 'keepHint', hint: HINT });
+    done();
+    done(new Error('disk full'));
+    expect(events.slice(1)).toEqual([
+      { type: 'hintStored', target: OTHER, key: KEY, durable: true },
+      { type: 'hintStored', target: OTHER, key: KEY, durable: false },
+    ]);
+  });
+
+  it.each<Extract<Effect, { type: 'forgetHint' | 'renounce' | 'keepHeights' }>>([
+    { type: 'forgetHint', target: OTHER, key: KEY },
+    { type: 'renounce', actor: 'spare' as Actor, counter: 4 },
+    { type: 'keepHeights', heights: new Map() },
+  ])('has it written for which nobody waits, and goes on where that fails: $type', (effect) => {
+    const { runtime, writes, events, bugs } = started((event) => (event.type === 'put' ? [effect] : []));
+    void runtime.put(PUT);
+    expect(writes.map(({ change }) => change)).toEqual([effect]);
+    writes[0]!.done(new Error('disk full'));
+    expect([events.length, bugs]).toEqual([1, []]);
+  });
+
   it('hands on what the bus brings and what it could not route', () => {
     const { runtime, events } = started();
-    runtime.busHandlers.onMessage(OTHER, { type: 'ping', request: 1 }, 50);
-    runtime.busHandlers.onUnroutable(OTHER, { type: 'pong', request: 2 });
+    runtime.busHandlers.onMessage(OTHER, PING, 50);
+    runtime.busHandlers.onUnroutable(OTHER, { ...PING, type: 'pong' });
     expect(events).toEqual([
-      { type: 'message', from: OTHER, message: { type: 'ping', request: 1 }, remainingMs: 50 },
-      { type: 'unroutable', to: OTHER, message: { type: 'pong', request: 2 } },
+      { type: 'message', from: OTHER, message: PING, remainingMs: 50 },
+      { type: 'unroutable', to: OTHER, message: { ...PING, type: 'pong' } },
     ]);
   });
 
   it('keeps what comes before the start until then', () => {
     const fixture = createFixture();
-    fixture.runtime.busHandlers.onMessage(OTHER, { type: 'ping', request: 1 }, 50);
+    fixture.runtime.busHandlers.onMessage(OTHER, PING, 50);
     void fixture.runtime.get({ key: KEY, quorum: 'sloppy' });
     expect(fixture.trace).toEqual([]);
     fixture.runtime.start(fixture.bus);
     expect(fixture.trace).toEqual(['message', 'get']);
   });
 
-  it('has deadlines judged at every tick', () => {
-    const { tick, trace } = started();
-    tick(3);
-    expect(trace).toEqual(['tick', 'tick', 'tick']);
+  it('has deadlines judged at every tick, and says how far the disk has come', () => {
+    const fixture = started();
+    for (const sequence of [4, 4, 9]) {
+      fixture.sequence = sequence;
+      fixture.tick();
+    }
+    expect(fixture.events).toEqual([4, 4, 9].map((sequence) => ({ type: 'tick', sequence })));
   });
 
   it('reports a throwing node once, and asks it for nothing more', () => {

@@ -10,7 +10,14 @@ import { clock, handMadeScene, intent, KEY, NODES, record } from './support/scen
 
 const [N1, N2, N3] = NODES as [NodeId, NodeId, NodeId];
 const EMPTY: NodeSizes = { liveRequests: 0, liveBytes: 0, settling: 0, cells: 0, hints: 0, repairs: 0 };
-const LIMITS = { requestsMax: 2, requestBytesMax: 1000, cellBytesMax: 1000, settlingMax: 2, hintsMax: 2, repairsMax: 2 };
+const LIMITS = {
+  requestsMax: 2,
+  requestBytesMax: 1000,
+  cellBytesMax: 1000,
+  settlingMax: 2,
+  hintsMax: 2,
+  repairsMax: 2,
+};
 const TICK: NodeEvent = { type: 'tick', sequence: 1 };
 const PUT: PutRequest = {
   key: KEY,

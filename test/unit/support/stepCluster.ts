@@ -165,9 +165,7 @@ export function createStepCluster(options: StepClusterOptions = {}): StepCluster
     nodes: ids.map((id) => ({ id, busAddress: '', httpAddress: '', weight: 1, zone: '' })),
   });
   const ring = createRing(document);
-  const disks = new Map(
-    ids.map((id) => [id, emptyDisk(`actor-${id}`, !options.incomplete?.includes(id))]),
-  );
+  const disks = new Map(ids.map((id) => [id, emptyDisk(`actor-${id}`, !options.incomplete?.includes(id))]));
   const nodes = new Map<NodeId, SteppingNode>();
   const pending: Pending[] = [];
   const probes: PendingMessage[] = [];
