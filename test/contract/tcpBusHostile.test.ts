@@ -10,8 +10,8 @@ import type { Content, Lane } from '../../services/node/core/protocol/envelope.j
 import type { NodeId } from '../../services/node/core/types.js';
 import { A, B, C } from './bus.js';
 import { connected, eventually, ping } from './support/mailbox.js';
-import type { RawPeerOptions } from './support/rawPeer.js';
-import { openRawPeer, openRawSocket } from './support/rawPeer.js';
+import type { RawPeerOptions } from '../../scripts/fuzz/bus/rawPeer.js';
+import { openRawPeer, openRawSocket } from '../../scripts/fuzz/bus/rawPeer.js';
 import { turns } from './support/records.js';
 import type { TcpNode } from './support/tcpNodes.js';
 import { CLUSTER, IMPATIENT, openTcpNode } from './support/tcpNodes.js';

@@ -30,7 +30,7 @@ export function expandPlan(seed: Seed): Plan {
     partitions: cluster.pick([8, 16]),
     keys,
     requestTimeoutMs,
-    nodeTimeoutMs: liveness.pick([500, 1000, 2000, 2000]),
+    nodeTimeoutMs: liveness.pick(nodes < 6 ? [600, 1000, 2000, 3000] : [2000, 3000]),
     limits: { ...expandLimits(cluster), ...expandRepairLimits(liveness) },
     network: expandNetwork(stream(seed, 'network')),
     disk: expandDisk(stream(seed, 'disk')),

@@ -71,8 +71,12 @@ export function createJudge(scene: Scene, plan: Plan, violations: readonly Viola
         if (change.type === 'renounce') directory.lostAtMs = scene.nowMs();
         hints.changed(directory, change);
       },
-      refused: hints.refused,
-      ended: hints.ended,
+      refused: (directory, change) => {
+        hints.refused(directory, change);
+      },
+      ended: (directory) => {
+        hints.ended(directory);
+      },
       broke: ({ id }, error) => {
         scene.report('crash', `${id} threw ${error instanceof Error ? String(error.stack) : String(error)}`);
       },

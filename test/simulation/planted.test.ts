@@ -26,12 +26,12 @@ describe('a planted bug', () => {
       process.stdout.write(`simulation: ${name} found by seed ${String(foundAfter)}: ${detail}\n`);
       expect(foundAfter).toBeLessThanOrEqual(SEEDS);
     },
-    120_000,
+    300_000,
   );
 
   it('is shrunk to a plan of at most ten operations and faults', async () => {
     const { plan } = await search('retry-minted-twice', '--shrink');
     expect(plan!.operations.length + plan!.faults.length).toBeLessThanOrEqual(ITEMS_MAX);
     expect(plan!.operations.length).toBeGreaterThan(0);
-  }, 120_000);
+  }, 300_000);
 });

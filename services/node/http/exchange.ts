@@ -36,8 +36,11 @@ export interface Exchanges {
   inTurn(exchange: Exchange): boolean;
   /** The service has answered. */
   settle(exchange: Exchange): void;
-  /** Whether a reply to a complete request is outstanding on this connection. */
-  owesReply(socket: Duplex): boolean;
+  /**
+   * What follows on this connection is not HTTP. The requests that came whole before it are still answered; then `done` is
+   * called, unless the connection has closed by then. Only the first call for a connection counts.
+   */
+  breakOff(socket: Duplex, done: () => void): void;
   /** From now on every reply that is not yet under way closes its connection. */
   closeAfterReplies(): void;
   /** Closes the connections on which no reply is outstanding. */
@@ -49,7 +52,9 @@ interface Connection {
   readonly live: Set<Exchange>;
   current: Exchange | undefined;
   /** Pipelined requests that wait for their turn. */
-  readonly line: Exchange[];
+  line: Exchange[];
+  /** Set once what follows is not HTTP: what to do when all is answered, and nothing afterwards. */
+  broken: { onAnswered: (() => void) | undefined } | undefined;
 }
 
 /** Few clients pipeline at all; one that does may be this far ahead. */
@@ -72,11 +77,12 @@ export function createExchanges(room: Room, meter: Meter): Exchanges {
     const connection = byConnection.get(exchange.request.socket);
     connection?.live.delete(exchange);
     if (connection?.current === exchange) serveNext(connection);
+    if (connection) endBroken(connection);
   }
 
   return {
     connect(socket, serve) {
-      const connection: Connection = { serve, live: new Set(), current: undefined, line: [] };
+      const connection = newConnection(serve);
       byConnection.set(socket, connection);
       socket.once('close', () => {
         byConnection.delete(socket);
@@ -98,7 +104,13 @@ export function createExchanges(room: Room, meter: Meter): Exchanges {
       exchange.waiting = false;
       release(exchange);
     },
-    owesReply: (socket) => [...(byConnection.get(socket)?.live ?? [])].some(({ reading }) => !reading),
+    breakOff(socket, done) {
+      const connection = byConnection.get(socket);
+      if (!connection || connection.broken) return;
+      connection.broken = { onAnswered: done };
+      takeUnfinished(connection).forEach(leave);
+      endBroken(connection);
+    },
     closeAfterReplies() {
       closing = true;
       for (const { live } of byConnection.values()) live.forEach(markLast);
@@ -107,6 +119,10 @@ export function createExchanges(room: Room, meter: Meter): Exchanges {
       for (const [socket, { live }] of byConnection) if (live.size === 0) socket.destroy();
     },
   };
+}
+
+function newConnection(serve: Connection['serve']): Connection {
+  return { serve, live: new Set(), current: undefined, line: [], broken: undefined };
 }
 
 function takeTurn(connection: Connection, exchange: Exchange): boolean {
@@ -124,6 +140,21 @@ function serveNext(connection: Connection): void {
   const next = connection.line.shift();
   connection.current = next;
   if (next) connection.serve(next);
+}
+
+/** Takes those out of the line whose bodies will never be whole. */
+function takeUnfinished(connection: Connection): readonly Exchange[] {
+  const unfinished = connection.line.filter(({ request }) => !request.complete);
+  connection.line = connection.line.filter(({ request }) => request.complete);
+  return unfinished;
+}
+
+function endBroken({ broken, live }: Connection): void {
+  const isOwed = ({ reading, request }: Exchange): boolean => !reading || request.complete;
+  if (!broken?.onAnswered || [...live].some(isOwed)) return;
+  const { onAnswered } = broken;
+  broken.onAnswered = undefined;
+  onAnswered();
 }
 
 function newExchange(request: IncomingMessage, response: ServerResponse): Exchange {

@@ -6,9 +6,14 @@ import { errorJson } from './replies.js';
 
 /**
  * Answers on the socket itself, where there is no request to answer: what came was not HTTP, too long, or too slow.
- * The connection closes afterwards, because nobody can tell where a next request would begin.
+ * The connection closes afterwards, because nobody can tell where a next request would begin; what still comes is thrown
+ * away for at most `lingerMs`, because closing over unread bytes would take the answer with it.
  */
-export function replyRaw(socket: Duplex, code: ErrorCode): void {
+export function replyRaw(socket: Duplex, code: ErrorCode, lingerMs: number): void {
+  if (!socket.writable) {
+    socket.destroy();
+    return;
+  }
   const body = errorJson(requestError(code));
   const { status } = ERRORS[code];
   const head = [
@@ -19,9 +24,10 @@ export function replyRaw(socket: Duplex, code: ErrorCode): void {
     // Nothing is allowed there (RFC 9110 §10.2.1).
     ...(status === 405 ? ['Allow:'] : []),
   ];
-  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`, () => {
-    socket.destroy();
-  });
+  const timer = setTimeout(() => socket.destroy(), lingerMs);
+  socket.once('close', () => clearTimeout(timer));
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
+  socket.resume();
 }
 
 /** What a failure of the parser, under its Node.js error code, is to the client. */

@@ -107,7 +107,9 @@ function attach(server: Server, edge: Edge): void {
     dispatch(exchanges.open(request, response));
   });
   server.on('connect', (_request, socket) => {
-    replyRaw(socket, 'method_not_allowed');
+    // Node.js has let go of the socket: nobody else hears of a reset.
+    socket.on('error', () => socket.destroy());
+    exchanges.breakOff(socket, () => replyRaw(socket, 'method_not_allowed', edge.limits.lingerMs));
   });
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     onClientError(edge, error, socket);
@@ -153,10 +155,13 @@ function originForm(target: string): string {
   return target.replace(/^https?:\/\/[^/?]*/i, '');
 }
 
+/** In the middle of another reply, bytes of this one would be taken for part of it; and that reply is owed. */
 function onClientError(edge: Edge, error: NodeJS.ErrnoException, socket: Duplex): void {
-  // In the middle of another reply, bytes of this one would be taken for part of it.
-  if (error.code === 'ECONNRESET' || !socket.writable || edge.exchanges.owesReply(socket)) socket.destroy();
-  else replyRaw(socket, parserErrorCode(error.code));
+  if (error.code === 'ECONNRESET') socket.destroy();
+  else
+    edge.exchanges.breakOff(socket, () =>
+      replyRaw(socket, parserErrorCode(error.code), edge.limits.lingerMs),
+    );
 }
 
 function listen(server: Server, host: string, port: number): Promise<{ host: string; port: number }> {

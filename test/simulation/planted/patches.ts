@@ -146,8 +146,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     patches: [
       {
         file: `${CORE}/replica/replica.js`,
-        find: 'this.#options.standIn.keep(target, key, answer);',
-        replace: '(this.#options.standIn.keep(target, key, () => undefined), answer(true));',
+        find: 'this.#options.standIn.keepReserved(target, key, answer);',
+        replace: 'this.#options.standIn.keepReserved(target, key, () => undefined); answer(true);',
       },
     ],
   },

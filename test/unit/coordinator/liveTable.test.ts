@@ -39,5 +39,6 @@ describe('the table of live requests', () => {
     const table = new LiveTable(budgetOf(9, 9));
     [30, 10, 20, 11].forEach((deadlineMs, i) => table.add(i, { deadlineMs, bytes: 0 }));
     expect([table.expired(9), table.expired(11), table.expired(100)]).toEqual([[], [1, 3], [0, 1, 2, 3]]);
+    expect(table.numbers()).toEqual([0, 1, 2, 3]);
   });
 });

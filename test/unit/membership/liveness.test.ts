@@ -31,11 +31,11 @@ function createView(startMs = 1000) {
     ...{ view, answering, probed, log, tick },
     now: () => nowMs,
     state: (node: NodeId): Liveness | undefined => view.states().get(node),
-    elapse(ms: number): void {
+    elapse: (ms: number): void => {
       for (let passed = 0; passed < ms; passed += TICK_MS) tick();
     },
     /** How long it takes until a node is alive. */
-    msUntilAlive(node: NodeId): number {
+    msUntilAlive: (node: NodeId): number => {
       const sinceMs = nowMs;
       while (!view.isAlive(node)) tick();
       return nowMs - sinceMs;

@@ -19,7 +19,9 @@ function createMembership(others: readonly NodeId[] = [B, C]) {
     directory: DIRECTORY,
     heights: new Map(),
     outbox,
-    onOvertaken: () => void calls.overtaken++,
+    onOvertaken: () => {
+      calls.overtaken++;
+    },
   });
 
   function act(action: () => void, ms = 0): readonly Effect[] {
@@ -31,7 +33,10 @@ function createMembership(others: readonly NodeId[] = [B, C]) {
 
   return {
     ...{ membership, calls },
-    tick: (sequence = DIRECTORY.sequence, ms = 20) => act(() => void membership.tick(sequence), ms),
+    tick: (sequence = DIRECTORY.sequence, ms = 20) =>
+      act(() => {
+        membership.tick(sequence);
+      }, ms),
     ping: (from: NodeId, heights: readonly NodeHeight[], request = 0) =>
       act(() => {
         membership.onPing(from, heights, request, monotonicMs + 100);

@@ -110,7 +110,9 @@ describe('a node that nobody has vouched for since its start (R12)', () => {
   it('never uses a dot again, however often it starts while one is away (I4)', () => {
     const stored: PendingStore['effect'][] = [];
     const cluster = createStepCluster({
-      onEffect: (_, effect) => void (effect.type === 'store' && stored.push(effect)),
+      onEffect: (_, effect) => {
+        if (effect.type === 'store') stored.push(effect);
+      },
     });
     const [a, b, c] = cluster.ids as [NodeId, NodeId, NodeId];
     for (let life = 0; life < 6; life++) {

@@ -5,7 +5,7 @@ import { decodeMessage, encodeMessage, messageBytes } from '../../../services/no
 import type { Message, NodeHeight } from '../../../services/node/core/protocol/messages.js';
 import { HEIGHTS_MAX } from '../../../services/node/core/protocol/messages.js';
 import type { Actor, Key, NodeId } from '../../../services/node/core/types.js';
-import { message, messagesByType } from './arbitraries.js';
+import { message, messagesByType } from '../../../scripts/fuzz/generators/messages.js';
 import { expectOnlyDecodeErrors, mutated } from './hostile.js';
 
 const ping: Message = { type: 'ping', request: 7, heights: [] };

@@ -13,7 +13,7 @@ import {
 } from '../../../services/node/core/protocol/envelope.js';
 import type { Message } from '../../../services/node/core/protocol/messages.js';
 import type { NodeId } from '../../../services/node/core/types.js';
-import { envelope } from './arbitraries.js';
+import { envelope } from '../../../scripts/fuzz/generators/envelopes.js';
 import { expectOnlyDecodeErrors, mutated } from './hostile.js';
 
 const HEADER = {

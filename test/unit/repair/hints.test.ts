@@ -13,10 +13,12 @@ const hint = (target: Hint['target'], key: string, order: number): Hint => ({
 /** Delivers all that is due, and says which keys went out, in order. */
 function deliverAll(fixture: HintFixture): readonly string[] {
   const keys: string[] = [];
-  for (fixture.tick(); fixture.loads.length > 0; fixture.tick(0)) {
+  fixture.tick();
+  while (fixture.loads.length > 0) {
     fixture.loaded();
     keys.push(...fixture.sent.map(({ key }) => key));
     fixture.answered();
+    fixture.tick(0);
   }
   return keys;
 }
@@ -70,6 +72,29 @@ describe('a hint that is kept (R4)', () => {
     fixture.keep(B, 'z', (durable) => void told.push(durable));
     fixture.stored();
     expect(told).toEqual([false, true]);
+  });
+
+  it('has room set aside for it while its record is on the way to the disk (I14)', () => {
+    const { hints, act } = createHints({ hintsMax: 2 });
+    const told: boolean[] = [];
+    const reserve = () => {
+      act(() => {
+        told.push(hints.reserve());
+      });
+    };
+    for (let times = 0; times < 3; times++) reserve();
+    expect(told.splice(0)).toEqual([true, true, false]);
+    hints.release();
+    reserve();
+    expect(told.splice(0)).toEqual([true]);
+
+    act(() => {
+      hints.keepReserved(B, 'k' as Key, () => undefined);
+      hints.keepReserved(B, 'k' as Key, () => undefined);
+    });
+    expect(hints.total).toBe(1);
+    for (let times = 0; times < 2; times++) reserve();
+    expect(told).toEqual([true, false]);
   });
 
   it('that the disk refuses is not confirmed, is delivered all the same, and stored when it is asked for again', () => {
@@ -177,6 +202,26 @@ describe('the delivery of hints', () => {
     fixture.loaded(found(recordOf(2)));
     fixture.answered();
     expect([fixture.hints.total, fixture.handedOver]).toEqual([0, [{ key: 'k', record: recordOf(2) }]]);
+  });
+
+  it('is repeated where another target missed that write: the last delivery hands over what is there', () => {
+    const fixture = createHints();
+    fixture.keepAll(B, ['k']);
+    fixture.tick();
+    fixture.keepAll(C, ['k']);
+    fixture.loaded(found(recordOf(1)));
+    const [early] = fixture.sent.splice(0);
+    fixture.tick();
+    fixture.loaded(found(recordOf(2)));
+    fixture.answered();
+    fixture.act(() => {
+      fixture.hints.onAnswer(early!.request, 'stored');
+    });
+    expect([fixture.handedOver, fixture.takeKeys()]).toEqual([[], ['k']]);
+
+    fixture.loaded(found(recordOf(2)));
+    fixture.answered();
+    expect(fixture.handedOver).toEqual([{ key: 'k', record: recordOf(2) }]);
   });
 
   it('is repeated where that write came while the record was loaded', () => {

@@ -20,7 +20,7 @@ function createRepairs(repairsMax = 10) {
   return {
     repairs,
     merged,
-    start(behind: readonly NodeId[], monotonicMs = 0): readonly Effect[] {
+    start: (behind: readonly NodeId[], monotonicMs = 0): readonly Effect[] => {
       outbox.begin({ monotonicMs, wallMs: 0 });
       repairs.start(KEY, recordOf(1), behind);
       return outbox.take();

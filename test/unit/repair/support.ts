@@ -15,7 +15,7 @@ export function recordOf(counter: number, size = 1): VersionedRecord {
 export const found = (record: VersionedRecord): ReadResult => ({ status: 'found', record });
 
 /** A delivery that is on its way. */
-export interface Sent {
+interface Sent {
   readonly to: NodeId;
   readonly request: RequestNumber;
   readonly key: Key;

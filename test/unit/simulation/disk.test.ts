@@ -46,7 +46,9 @@ function disk(directory: Directory) {
     syncMs: () => SYNC_MS,
     readMs: () => 0,
     onDurable: () => undefined,
-    onChanged: (change) => void (change.type === 'drop' && dropped.push(change.key)),
+    onChanged: (change) => {
+      if (change.type === 'drop') dropped.push(change.key);
+    },
     onTorn: () => undefined,
     onFailed: () => undefined,
     onRefused: () => undefined,

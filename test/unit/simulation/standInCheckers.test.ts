@@ -75,11 +75,11 @@ describe('the judge of reads', () => {
     const { scene, broken, directoryOf } = sceneWithFallback();
     const directory = directoryOf(N2);
     const effects = [send(N1, { type: 'readReply', request: 7, answer: { status: 'missing' } })];
-    const { stepped } = createReadChecker(scene);
-    stepped({ node: N2, directory, event: TICK, effects });
+    const checker = createReadChecker(scene);
+    checker.stepped({ node: N2, directory, event: TICK, effects });
     expect(broken()).toEqual([]);
     directory.complete = false;
-    stepped({ node: N2, directory, event: TICK, effects });
+    checker.stepped({ node: N2, directory, event: TICK, effects });
     expect(broken()).toEqual(['R3']);
   });
 });

@@ -224,7 +224,7 @@ export class Coordinator {
     const { primaries, fallbacks } = this.#port.replicaSet(key);
     const others = this.#suspectsLast(primaries.filter((node) => node !== self));
     return {
-      primaries: others.length < primaries.length ? [self, ...others] : others,
+      primaries: others.length < primaries.length ? [self].concat(others) : others,
       fallbacks: strict ? [] : this.#usable(fallbacks).slice(0, primaries.length),
     };
   }

@@ -73,14 +73,15 @@ export function startGet(
     phase: 'collecting',
     tally: startTally(wanted, asked),
     primaries,
-    unasked: [...primaries.slice(wanted), ...fallbacks],
+    unasked: primaries.slice(wanted).concat(fallbacks),
     suspects,
     held: [],
     merged: undefined,
     incomplete: 0,
   };
-  const { ask, ...step } = askEnough(state);
-  return { ...step, ask: [...asked, ...(ask ?? [])] };
+  if (suspects.size === 0) return { state, ask: asked };
+  const step = askEnough(state);
+  return { state: step.state, ask: [...asked, ...(step.ask ?? [])] };
 }
 
 export function stepGet(state: GetState, event: GetEvent): GetStep {

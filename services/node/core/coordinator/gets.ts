@@ -41,6 +41,9 @@ export const GET_BYTES = 1024;
 /** Long against an answer of a healthy replica, short against what a person notices. */
 export const HEDGE_AFTER_MS = 40;
 
+/** One in twenty, and so many at once: a cluster that is slow because it is busy is not given more to do. */
+const HEDGES = { perGet: 0.05, savedMax: 32 } as const;
+
 /** Has primaries that lack some of a record given it, after the reply (read repair). */
 export type Repair = (key: Key, record: VersionedRecord, behind: readonly NodeId[]) => void;
 
@@ -51,6 +54,7 @@ export class Gets {
   readonly #seal: VersionSeal;
   readonly #outbox: Outbox;
   readonly #repair: Repair;
+  #hedges: number = HEDGES.savedMax;
 
   constructor(options: {
     readonly self: NodeId;
@@ -80,6 +84,7 @@ export class Gets {
       bytes: GET_BYTES,
       state: step.state,
     };
+    this.#hedges = Math.min(HEDGES.savedMax, this.#hedges + HEDGES.perGet);
     this.#live.add(number, live);
     this.#advance(number, live, step);
   }
@@ -106,8 +111,12 @@ export class Gets {
     const live = this.#live.get(number);
     if (!live || live.hedgeAtMs > nowMs) return;
     live.hedgeAtMs = Infinity;
+    if (this.#hedges < 1) return;
     const step = stepGet(live.state, { type: 'hedge' });
-    if (step.ask) this.#outbox.observe('readHedged');
+    if (step.ask) {
+      this.#hedges -= 1;
+      this.#outbox.observe('readHedged');
+    }
     this.#advance(number, live, step);
   }
 

@@ -9,7 +9,7 @@ export interface KeptHint {
   durable: boolean;
   /** On its way to the disk; it is not delivered before it is there, so that its end never overtakes its beginning. */
   storing: boolean;
-  /** The target missed another write to the key while a delivery was under way. */
+  /** The record got another write while a delivery was under way. */
   again: boolean;
   readonly waiters: ((durable: boolean) => void)[];
 }

@@ -47,6 +47,8 @@ export class Hints {
   readonly #queues = new Map<NodeId, HintQueue>();
   readonly #deliveries = new Map<RequestNumber, Delivery>();
   #total = 0;
+  /** For hints whose record is on its way to the disk. */
+  #reserved = 0;
   #lastOrder = 0;
 
   constructor(options: HintOptions) {
@@ -64,7 +66,7 @@ export class Hints {
   }
 
   get isFull(): boolean {
-    return this.#total >= this.#options.hintsMax;
+    return this.#total + this.#reserved >= this.#options.hintsMax;
   }
 
   counts(): ReadonlyMap<NodeId, number> {
@@ -73,11 +75,31 @@ export class Hints {
     );
   }
 
+  /** Sets room for one hint aside, where there is any. */
+  reserve(): boolean {
+    if (this.isFull) {
+      this.#outbox.observe('hintRefused');
+      return false;
+    }
+    this.#reserved += 1;
+    return true;
+  }
+
+  release(): void {
+    this.#reserved -= 1;
+  }
+
+  /** As {@link Hints.keep}, in the room that was set aside for it. */
+  keepReserved(target: NodeId, key: Key, done: (durable: boolean) => void): void {
+    this.release();
+    this.keep(target, key, done);
+  }
+
   /** `done` is told when the hint is durable, or that it is not kept. */
   keep(target: NodeId, key: Key, done: (durable: boolean) => void = () => undefined): void {
+    this.#repeat(key);
     const known = this.#queues.get(target)?.get(key);
     if (known) {
-      known.again = known.phase !== 'waiting';
       if (known.durable) done(true);
       else this.#store(target, known, done);
       return;
@@ -164,6 +186,17 @@ export class Hints {
 
   get #nowMs(): number {
     return this.#outbox.now.monotonicMs;
+  }
+
+  /**
+   * The record has changed since it was loaded for the deliveries under way. All are repeated, also to other targets: the
+   * last of them has to carry the record as it then is, or that would never be handed over.
+   */
+  #repeat(key: Key): void {
+    for (const queue of this.#queues.values()) {
+      const hint = queue.get(key);
+      if (hint) hint.again = hint.phase !== 'waiting';
+    }
   }
 
   #store(target: NodeId, hint: KeptHint, done: (durable: boolean) => void): void {

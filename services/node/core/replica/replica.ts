@@ -22,9 +22,11 @@ export interface MintPort {
 
 /** How the replica reaches the hints of the same node. */
 export interface StandInPort {
-  readonly isFull: boolean;
-  /** Keeps a hint; `done` is told when it is durable, or that it is not kept. */
-  keep(target: NodeId, key: Key, done: (durable: boolean) => void): void;
+  /** Sets room for one hint aside, for {@link StandInPort.keepReserved} or {@link StandInPort.release}; or it is full. */
+  reserve(): boolean;
+  /** Keeps a hint; `done` is told when it is durable, or that it could not be made so. */
+  keepReserved(target: NodeId, key: Key, done: (durable: boolean) => void): void;
+  release(): void;
   has(key: Key): boolean;
 }
 
@@ -173,7 +175,7 @@ export class Replica {
   }
 
   #standsIn(): boolean {
-    return this.complete && !this.#options.standIn.isFull;
+    return this.complete && this.#options.standIn.reserve();
   }
 
   #waiterOf(node: NodeId, { key, request, hintFor }: WriteMessage, deadlineMs: number): Waiter {
@@ -227,14 +229,21 @@ export class Replica {
     }
   }
 
-  /** The record is durable, and only now its hint is written: the answer waits for both. */
+  /**
+   * The record is durable, and only now its hint is written: the answer waits for both. Room for the hint was set aside
+   * before, since a record that nobody is owed would stay for good.
+   */
   #standIn(waiter: Extract<Waiter, { for: 'standIn' }>, durable: boolean): void {
     const { node, request, deadlineMs, target, key } = waiter;
     const answer = (kept: boolean): void => {
       this.#answerWrite(node, request, kept ? 'stored' : 'refused', deadlineMs);
     };
-    if (durable) this.#options.standIn.keep(target, key, answer);
-    else answer(false);
+    if (durable) {
+      this.#options.standIn.keepReserved(target, key, answer);
+    } else {
+      this.#options.standIn.release();
+      answer(false);
+    }
   }
 
   #answerRead(to: NodeId, request: RequestNumber, answer: ReadAnswer, deadlineMs: number): void {

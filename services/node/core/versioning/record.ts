@@ -22,7 +22,8 @@ export interface Write {
 
 /** What both records know. Returns `a` itself where `b` adds nothing. */
 export function mergeRecords(a: VersionedRecord, b: VersionedRecord): VersionedRecord {
-  if (a === b) return a;
+  // Replicas that agree are the usual case.
+  if (a === b || sameRecord(a, b)) return a;
   const merged: VersionedRecord = {
     clock: mergeClocks(a.clock, b.clock),
     siblings: unite(survivors(a, b), survivors(b, a)),

@@ -11,7 +11,7 @@ import {
 import type { Content, Lane } from '../../../services/node/core/protocol/envelope.js';
 import type { NodeId } from '../../../services/node/core/types.js';
 
-/** A socket in the hands of a test: sends any bytes, knows when the other side has had enough. */
+/** A socket to a node's bus in other hands than a node's: sends any bytes, knows when the other side has had enough. */
 export interface RawSocket {
   write(bytes: Uint8Array | string): void;
   /** Frames heard so far, without their lengths. */
@@ -20,18 +20,19 @@ export interface RawSocket {
   destroy(): void;
 }
 
+/** Rejects where nobody listens. */
 export async function openRawSocket(port: number): Promise<RawSocket> {
-  const socket = connect(port, '127.0.0.1');
+  const socket = connect({ port, host: '127.0.0.1', noDelay: true });
   let closed = false;
   const frames: Uint8Array[] = [];
   const feed = createFrameReader(FRAME_BYTES_MAX, (frame) => {
     frames.push(frame);
     return FRAME_BYTES_MAX;
   });
+  await once(socket, 'connect');
   socket.on('error', () => undefined);
   socket.on('close', () => (closed = true));
   socket.on('data', (data: Buffer) => feed(data));
-  await once(socket, 'connect');
   return {
     frames,
     write: (bytes) => {
@@ -51,7 +52,7 @@ export interface RawPeerOptions {
   readonly secret?: Uint8Array;
 }
 
-/** A test that speaks the protocol of the dialling side, and may then misuse it. */
+/** Speaks the protocol of the dialling side, and may then misuse it. */
 export interface RawPeer extends RawSocket {
   readonly session: Session;
   /** The next frame with this content, sealed but not sent. */
@@ -59,14 +60,17 @@ export interface RawPeer extends RawSocket {
 }
 
 const CONTENT_BYTES = 70_000;
+const TURNS_MAX = 1_000_000;
 
 /** Dials and greets; the hello is sent where `hello` is set. */
 export async function openRawPeer(options: RawPeerOptions, hello = true): Promise<RawPeer> {
   const { self, receiver: peer, clusterId, lane, secret } = options;
   const socket = await openRawSocket(options.port);
   const diallerNonce = new Uint8Array(NONCE_BYTES).fill(7);
-  while (!socket.frames[0]) await new Promise((resolve) => setImmediate(resolve));
-  const greeting = openPreamble(socket.frames[0]);
+  for (let left = TURNS_MAX; left > 0 && !socket.frames[0] && !socket.isClosed(); left--) {
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  const greeting = socket.frames[0] && openPreamble(socket.frames[0]);
   if (!greeting) throw new Error('the other side did not greet');
   const session = createSession({
     node: { self, clusterId, incarnation: 1, epoch: () => 1, secret },
@@ -75,7 +79,7 @@ export async function openRawPeer(options: RawPeerOptions, hello = true): Promis
     diallerNonce,
     acceptorNonce: greeting.nonce,
   });
-  const seal = (content: Content) => session.seal({ peer, lane }, content, CONTENT_BYTES);
+  const seal = (content: Content): Uint8Array => session.seal({ peer, lane }, content, CONTENT_BYTES);
   socket.write(sealPreamble({ nonce: diallerNonce, authenticated: secret !== undefined }));
   if (hello) socket.write(seal(lane === 'large' ? { lane, chunks: [] } : { lane, messages: [] }));
   return { ...socket, session, seal };

@@ -1,14 +1,7 @@
 import fc from 'fast-check';
 import { ERRORS } from '../../../services/node/core/errors.js';
 import type { ErrorCode, RequestError } from '../../../services/node/core/errors.js';
-import type { Chunk } from '../../../services/node/core/protocol/chunks.js';
-import { CHUNK_BYTES } from '../../../services/node/core/protocol/chunks.js';
-import type {
-  Content,
-  Envelope,
-  EnvelopeHeader,
-  Parcel,
-} from '../../../services/node/core/protocol/envelope.js';
+import { HEIGHTS_MAX } from '../../../services/node/core/protocol/messages.js';
 import type {
   ForwardAnswer,
   Message,
@@ -17,29 +10,35 @@ import type {
   PutRequest,
   ReadAnswer,
 } from '../../../services/node/core/protocol/messages.js';
-import { HEIGHTS_MAX } from '../../../services/node/core/protocol/messages.js';
 import { LIMITS } from '../../../services/node/core/types.js';
 import type { Actor, Key, NodeId, VersionedRecord } from '../../../services/node/core/types.js';
 import { compareDots } from '../../../services/node/core/versioning/clock.js';
 
+/** Everything that may stand in a message, hostile bytes and bounds included: what is made here must survive the wire. */
+
 /** As `fc.record`, with the prototype that decoded objects have. */
-const plain = ((model: Record<string, fc.Arbitrary<unknown>>, constraints?: object) =>
+export const plain = ((model: Record<string, fc.Arbitrary<unknown>>, constraints?: object) =>
   fc.record(model, { ...constraints, noNullPrototype: true })) as typeof fc.record;
 
-/** Everything that may stand in a message, hostile bytes and bounds included. */
-
-const latin1 = (minLength: number, maxLength: number) =>
+const latin1 = (minLength: number, maxLength: number): fc.Arbitrary<string> =>
   fc.uint8Array({ minLength, maxLength, size: 'max' }).map((bytes) => Buffer.from(bytes).toString('latin1'));
 
 /** Of whole code points: half a surrogate pair is no text, and would not survive UTF-8. */
-const wellFormed = (maxLength: number) =>
-  fc.string({ unit: 'binary', maxLength }).filter((text) => text.length <= maxLength);
+export const wellFormed = (maxLength: number): fc.Arbitrary<string> =>
+  fc
+    .oneof(
+      { weight: 20, arbitrary: fc.string({ unit: 'binary', maxLength }) },
+      { weight: 1, arbitrary: fc.constantFrom('\ufeff', '\ufeffmark', '\0', '\u{10ffff}', '') },
+    )
+    .filter((text) => text.length <= maxLength);
 
-const integer = fc.oneof(fc.nat(300), fc.maxSafeNat(), fc.constant(Number.MAX_SAFE_INTEGER));
+export const integer = fc.oneof(fc.nat(300), fc.maxSafeNat(), fc.constant(Number.MAX_SAFE_INTEGER));
+const request = integer;
+const node = wellFormed(60).filter((id) => id !== '') as fc.Arbitrary<NodeId>;
 
 /** Small as a rule, and now and then of the greatest length. */
 const key = fc.oneof(
-  { weight: 5, arbitrary: latin1(1, 40) },
+  { weight: 20, arbitrary: latin1(1, 40) },
   { weight: 1, arbitrary: latin1(LIMITS.keyBytesMax - 1, LIMITS.keyBytesMax) },
 ) as fc.Arbitrary<Key>;
 
@@ -47,8 +46,6 @@ const key = fc.oneof(
 const value = fc.uint8Array({ maxLength: 300 });
 
 const actor = latin1(1, 32) as fc.Arbitrary<Actor>;
-
-const node = wellFormed(60).filter((id) => id !== '') as fc.Arbitrary<NodeId>;
 
 const marks = fc.array(
   plain({
@@ -124,8 +121,6 @@ const forwardAnswer: fc.Arbitrary<ForwardAnswer> = fc.oneof(
   fc.constant<ForwardAnswer>({ status: 'declined' }),
 );
 
-const request = integer;
-
 const heights: fc.Arbitrary<NodeHeight[]> = fc.array(
   plain({ node, actor, incarnation: integer, sequence: integer }),
   { maxLength: HEIGHTS_MAX },
@@ -151,41 +146,3 @@ export const messagesByType: { [T in Message['type']]: fc.Arbitrary<Extract<Mess
 };
 
 export const message: fc.Arbitrary<Message> = fc.oneof(...Object.values(messagesByType));
-
-const remainingMs = fc.nat(0xffff_ffff);
-
-const parcel: fc.Arbitrary<Parcel> = plain({ message, remainingMs });
-
-const chunk: fc.Arbitrary<Chunk> = fc
-  .record({ transferId: integer, index: fc.nat(4), remainingMs, tail: fc.integer({ min: 1, max: 500 }) })
-  .chain(({ transferId, index, remainingMs: left, tail }) =>
-    fc.boolean().map((last) => ({
-      transferId,
-      index,
-      count: last ? index + 1 : index + 2,
-      remainingMs: left,
-      bytes: new Uint8Array(last ? tail : CHUNK_BYTES).fill(tail),
-    })),
-  );
-
-const header: fc.Arbitrary<EnvelopeHeader> = plain({
-  clusterId: wellFormed(60),
-  epoch: integer,
-  sender: wellFormed(60) as fc.Arbitrary<NodeId>,
-  receiver: wellFormed(60) as fc.Arbitrary<NodeId>,
-  incarnation: integer,
-  counter: integer,
-});
-
-const content: fc.Arbitrary<Content> = fc.oneof(
-  plain({
-    lane: fc.constantFrom('fast' as const, 'bulk' as const),
-    messages: fc.array(parcel, { maxLength: 8 }),
-  }),
-  plain({
-    lane: fc.constantFrom('large' as const, 'bulk' as const),
-    chunks: fc.array(chunk, { maxLength: 1 }),
-  }),
-);
-
-export const envelope: fc.Arbitrary<Envelope> = plain({ header, content });

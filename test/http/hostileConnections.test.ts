@@ -1,0 +1,66 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { resetSocket } from '../../scripts/support/tcpProxy.js';
+import { call } from './support/contract.js';
+import { harnesses } from './support/harness.js';
+import { exchangeRaw, requestText } from './support/rawHttp.js';
+import type { RawReply, Sending } from './support/rawHttp.js';
+
+/** Connections as the fuzzer made them, each of which once cost a reply or the process. */
+
+const { start, closeAll } = harnesses();
+afterEach(closeAll);
+
+const TIMEOUT_MS = 10_000;
+const PUT = requestText('PUT', '/storage/a2V5', JSON.stringify({ value: 'YWJj' }));
+
+async function send(port: number, sendings: readonly Sending[]) {
+  const { replies, closed } = await exchangeRaw({ host: '127.0.0.1', port }, sendings, {
+    timeoutMs: TIMEOUT_MS,
+  });
+  return { statuses: replies.map(({ status }: RawReply) => status), replies, closed };
+}
+
+describe('hostile connections', () => {
+  it('a client that asks for a tunnel and is gone at once leaves the node alive', async () => {
+    const { url, port } = await start();
+    for (let left = 200; left > 0; left--) {
+      const socket = connect(port, '127.0.0.1');
+      socket.on('error', () => undefined);
+      await once(socket, 'connect');
+      socket.write(`CONNECT host:80 HTTP/1.1\r\nHost: rondo\r\n\r\n${'x'.repeat(left * 300)}`);
+      resetSocket(socket);
+    }
+    expect((await call(url, 'GET', '/ping')).status).toBe(200);
+  });
+
+  it('a write is answered also where nonsense follows it on its connection', async () => {
+    const { port, stub } = await start();
+    stub.gate = new Promise((resolve) => setTimeout(resolve, 100));
+    const { statuses, closed } = await send(port, [PUT, 'nonsense\r\n\r\n', 'more nonsense\r\n\r\n']);
+    expect(statuses).toEqual([200, 400]);
+    expect(closed).toBe(true);
+  });
+
+  it('a request whose body breaks off into nonsense is refused after what came before it was answered', async () => {
+    const { port, stub } = await start();
+    stub.gate = new Promise((resolve) => setTimeout(resolve, 100));
+    const broken = requestText('PUT', '/storage/a2V6', undefined, { 'Transfer-Encoding': 'chunked' });
+    const { statuses, closed } = await send(port, [PUT, requestText('GET', '/ping'), broken, 'zz\r\n{}\r\n']);
+    expect(statuses).toEqual([200, 200, 400]);
+    expect(closed).toBe(true);
+  });
+
+  it.each(['A://', 'a://b/c', 'ws://rondo/ping', 'http://', 'http://[::/x', '*'])(
+    'the target %s is answered as an unknown path',
+    async (target) => {
+      const { port } = await start();
+      const closing = requestText('GET', target, undefined, { Connection: 'close' });
+      const { replies } = await send(port, [closing]);
+      expect(replies.map(({ body }) => (JSON.parse(body) as { error: { code: string } }).error.code)).toEqual(
+        ['unknown_path'],
+      );
+    },
+  );
+});
