@@ -132,4 +132,14 @@ describe('what a node tells', () => {
     heights.hear({ node: C, ...heightOf('c', 1, 1) });
     expect(heights.takeChanges()).toBeUndefined();
   });
+
+  it('is not kept again for the one batch in which another node kept what it heard', () => {
+    const heights = new Heights(A, new Map([[C, heightOf('c', 1, 5)]]));
+    heights.hear({ node: C, ...heightOf('c', 1, 6) });
+    expect(heights.takeChanges()).toBeUndefined();
+    heights.hear({ node: C, ...heightOf('c', 1, 7) });
+    expect(heights.takeChanges()).toEqual(new Map([[C, heightOf('c', 1, 7)]]));
+    heights.hear({ node: C, ...heightOf('c', 2, 8) });
+    expect(heights.takeChanges()).toEqual(new Map([[C, heightOf('c', 2, 8)]]));
+  });
 });

@@ -11,11 +11,12 @@ export class Heights {
   readonly #heard: Map<NodeId, Height>;
   /** The last life of a node that began on an old copy of its directory. */
   readonly #strayed = new Map<NodeId, number>();
+  #kept: ReadonlyMap<NodeId, Height>;
   #turn = 0;
-  #changed = false;
 
   constructor(self: NodeId, kept: ReadonlyMap<NodeId, Height>) {
     this.#self = self;
+    this.#kept = kept;
     this.#heard = new Map(kept);
     this.#heard.delete(self);
   }
@@ -30,7 +31,6 @@ export class Heights {
     const height = { actor, incarnation, sequence };
     if (known && !this.#isNews(node, height, known)) return;
     this.#heard.set(node, height);
-    this.#changed = true;
   }
 
   /** What `to` is told: this node's own, its own, and the others in turns. */
@@ -56,11 +56,18 @@ export class Heights {
     return false;
   }
 
-  /** All that was heard, where there is news since the last call. */
+  /**
+   * All that was heard, where there is more to keep than at the last call. A single batch of another node is not: that
+   * may be the one in which it kept what it heard of this one, and idle nodes would go on telling each other for ever.
+   */
   takeChanges(): ReadonlyMap<NodeId, Height> | undefined {
-    if (!this.#changed) return undefined;
-    this.#changed = false;
-    return new Map(this.#heard);
+    const isWorthKeeping = ([node, height]: readonly [NodeId, Height]): boolean => {
+      const kept = this.#kept.get(node);
+      return kept?.incarnation !== height.incarnation || height.sequence > kept.sequence + 1;
+    };
+    if (![...this.#heard].some(isWorthKeeping)) return undefined;
+    this.#kept = new Map(this.#heard);
+    return this.#kept;
   }
 }
 
