@@ -25,18 +25,23 @@ export function systemEntropy(): Entropy {
   return { bytes: (count) => plainBytes(randomBytes(count)) };
 }
 
-/** A request asks for the digest of its key some four times on each node that it meets. */
-const DIGESTS_KEPT_MAX = 1024;
+/** A request asks for the digest of its key some four times on each node that it meets, and hot keys come again. */
+const DIGESTS_KEPT = { keysMax: 16_384, keyBytesMax: 1024 * 1024 } as const;
 
 /** A key is a binary string, so that it is hashed as latin1, one byte a character. Digests are shared: nobody changes one. */
 export function nodeDigests(): Digests {
   const known = new Map<Key, Uint8Array>();
+  let keyBytes = 0;
   return {
     md5: (key) => {
       const kept = known.get(key);
       if (kept) return kept;
       const digest = md5(key);
-      if (known.size >= DIGESTS_KEPT_MAX) known.clear();
+      keyBytes += key.length;
+      if (known.size >= DIGESTS_KEPT.keysMax || keyBytes > DIGESTS_KEPT.keyBytesMax) {
+        known.clear();
+        keyBytes = key.length;
+      }
       known.set(key, digest);
       return digest;
     },

@@ -17,8 +17,7 @@ import { Outbox } from './protocol/outbox.js';
 import { Hints } from './repair/hints.js';
 import { ReadRepairs } from './repair/readRepairs.js';
 import { Replica } from './replica/replica.js';
-import { positionOf } from './ring/position.js';
-import { createRing, type ReplicaSet } from './ring/replicaSets.js';
+import { type ReplicaSet, replicaSetsByKey } from './ring/replicaSets.js';
 import type { Instant, Key, NodeId } from './types.js';
 
 /**
@@ -43,10 +42,9 @@ class StorageNode implements SteppingNode {
   readonly #coordinator: Coordinator;
 
   constructor(options: NodeOptions) {
-    const ring = createRing(options.document);
     this.#self = options.self;
     this.#numbers = new RequestNumbers(options.incarnation);
-    this.#replicaSet = (key) => ring.replicaSet(ring.partitionOf(positionOf(options.digests.md5(key))));
+    this.#replicaSet = replicaSetsByKey(options.document, (key) => options.digests.md5(key));
     this.#membership = this.#createMembership(options);
     this.#hints = this.#createHints(options);
     this.#replica = this.#createReplica(options);

@@ -144,9 +144,13 @@ function createDispatch(edge: Edge): (exchange: Exchange) => void {
   };
 }
 
-/** HTTP/1.1 demands it (RFC 9112 §3.2). */
-function lacksHost({ headers, httpVersion }: IncomingMessage): boolean {
-  return headers.host === undefined && httpVersion === '1.1';
+/** HTTP/1.1 demands it (RFC 9112 §3.2). A GET needs nothing else of its headers: they are not parsed for it. */
+function lacksHost({ rawHeaders, httpVersion }: IncomingMessage): boolean {
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i];
+    if (name?.length === 4 && name.toLowerCase() === 'host') return false;
+  }
+  return httpVersion === '1.1';
 }
 
 /** Clients of proxies send `http://host/path`; the host says nothing here. */

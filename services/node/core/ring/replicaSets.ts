@@ -1,7 +1,7 @@
-import type { ClusterDocument, NodeId, Partition, Placement, Position } from '../types.js';
+import type { ClusterDocument, Key, NodeId, Partition, Placement, Position } from '../types.js';
 import { clockwiseOrders } from './clockwise.js';
 import { at, indexesById } from './elements.js';
-import { partitionOf } from './position.js';
+import { partitionOf, positionOf } from './position.js';
 
 /** Who answers for a partition: the primaries hold it, the fallbacks stand in for them in this order (R4). */
 export interface ReplicaSet {
@@ -31,6 +31,19 @@ export function createRing(document: ClusterDocument): Ring {
     replicasEffective: Math.min(document.replicas, nodes.length),
     partitionOf: (position) => partitionOf(position, partitions),
     replicaSet: (partition) => at(sets, partition),
+  };
+}
+
+/** The replica sets of keys; a request asks several times in a row for its own. */
+export function replicaSetsByKey(
+  document: ClusterDocument,
+  md5: (key: Key) => Uint8Array,
+): (key: Key) => ReplicaSet {
+  const ring = createRing(document);
+  let last: { readonly key: Key; readonly set: ReplicaSet } | undefined;
+  return (key) => {
+    if (last?.key !== key) last = { key, set: ring.replicaSet(ring.partitionOf(positionOf(md5(key)))) };
+    return last.set;
   };
 }
 
