@@ -48,17 +48,19 @@ type OldDisk = Extract<Fault, { kind: 'oldDisk' }>;
 const OLD_DISK_CHANCE = 0.25;
 /** Long enough for every node to be told of every other one several times. */
 const TOLD_MS = 3000;
+const LAST_TOLD_MS = 1500;
 
 /**
  * An old copy is sure to be noticed where everybody was told how far the directory had come, still knows it, and can tell
  * it after the restart (R12): between the copy and that time nothing else goes wrong.
  */
 function makeOldDisk(random: Random, size: Size): OldDisk | undefined {
-  const { at, node } = placeOf(random, size);
+  const { at: before, node } = placeOf(random, size);
+  const at = before + random.between(LAST_TOLD_MS, TOLD_MS);
   const forMs = random.pick([50, 300, 1000]);
   const agoMs = random.pick([TOLD_MS, 2 * TOLD_MS, 4 * TOLD_MS]);
   if (at <= agoMs || at + forMs + TOLD_MS > size.chaosMs) return undefined;
-  return { kind: 'oldDisk', at, node, forMs, agoMs };
+  return { kind: 'oldDisk', at, node, forMs, agoMs, toldMs: LAST_TOLD_MS };
 }
 
 function disturbs(fault: Fault, { at, forMs, agoMs }: OldDisk): boolean {

@@ -15,11 +15,19 @@ export interface Faults {
   readonly dead: Set<Machine>;
 }
 
+type OldDisk = Extract<Fault, { kind: 'oldDisk' }>;
+
+/** What an `oldDisk` puts back, and whether that makes a difference that others were told of. */
+interface OldCopy {
+  copy: Directory;
+  wentOn: boolean;
+}
+
 /** What is going on, and what will be. */
 interface Ends {
   readonly running: Set<() => void>;
   readonly dead: Set<Machine>;
-  readonly copies: Map<Machine, { readonly atMs: number; readonly copy: Directory }[]>;
+  readonly copies: Map<Fault, OldCopy>;
   over: boolean;
 }
 
@@ -107,26 +115,29 @@ function stopProcess(
     count(world, 'wipe');
     machine.wipe();
   }
-  if (fault.kind === 'oldDisk') putBack(world, ends, machine, fault.agoMs);
+  if (fault.kind === 'oldDisk') putBack(ends, machine, fault);
   restart();
 }
 
 /** Has the directories copied that a later `oldDisk` will put back. */
-function keepCopies(world: World, { copies }: Ends): void {
-  for (const fault of world.plan.faults) {
+function keepCopies({ plan, schedule, machines }: World, { copies }: Ends): void {
+  for (const fault of plan.faults) {
     if (fault.kind !== 'oldDisk') continue;
-    const atMs = Math.max(0, fault.at - fault.agoMs);
-    world.schedule.at(atMs, () => {
-      const machine = world.machines[fault.node]!;
-      copies.set(machine, [...(copies.get(machine) ?? []), { atMs, copy: copyDirectory(machine.directory) }]);
+    const machine = machines[fault.node]!;
+    const kept = { copy: machine.directory, wentOn: fault.toldMs === undefined };
+    copies.set(fault, kept);
+    schedule.at(fault.at - fault.agoMs, () => {
+      kept.copy = copyDirectory(machine.directory);
+    });
+    schedule.at(fault.at - (fault.toldMs ?? 0), () => {
+      kept.wentOn ||= machine.directory.sequence > kept.copy.sequence;
     });
   }
 }
 
-function putBack({ schedule }: World, { copies }: Ends, machine: Machine, agoMs: number): void {
-  const atMs = schedule.nowMs - agoMs;
-  const found = copies.get(machine)?.find((kept) => Math.abs(kept.atMs - Math.max(0, atMs)) < 1);
-  if (found) machine.replaceDirectory(found.copy);
+function putBack({ copies }: Ends, machine: Machine, fault: OldDisk): void {
+  const kept = copies.get(fault);
+  if (kept?.wentOn === true) machine.replaceDirectory(kept.copy);
 }
 
 function pause(world: World, ends: Ends, { node, forMs }: Extract<Fault, { kind: 'pause' }>): void {

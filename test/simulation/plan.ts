@@ -167,6 +167,8 @@ export type Fault =
       readonly node: number;
       readonly forMs: number;
       readonly agoMs: number;
+      /** Only where something became durable between the copy and this long before the crash; else it is a mere crash. */
+      readonly toldMs?: number;
     };
 
 export type FaultKind = Fault['kind'];

@@ -34,6 +34,13 @@ const OWN_DOTS_IGNORED: Patch = {
   replace: 'return false;',
 };
 
+/** Nobody has to have seen this life before the directory's actor mints. */
+const MINTED_AT_ONCE: Patch = {
+  file: `${CORE}/replica/mint.js`,
+  find: 'if (vouched && !this.#renounced)',
+  replace: 'if (!this.#renounced)',
+};
+
 export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: 'sent-before-durable',
@@ -49,7 +56,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     // The identity of a directory is made by the storage adapter, for which the simulator has its own disk: this one bug is
-    // planted there. The second half is what a rebuild will do one day: the directory mints again. Peers would notice.
+    // planted there. The second half is what a rebuild will do one day: the directory mints again. What would notice it is taken out.
     name: 'actor-reused-after-a-wipe',
     breaks: ['I4'],
     patches: [
@@ -60,6 +67,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       },
       HEIGHTS_IGNORED,
       OWN_DOTS_IGNORED,
+      MINTED_AT_ONCE,
     ],
   },
   {
