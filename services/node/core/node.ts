@@ -43,7 +43,7 @@ class StorageNode implements SteppingNode {
 
   constructor(options: NodeOptions) {
     this.#self = options.self;
-    this.#numbers = new RequestNumbers(options.incarnation);
+    this.#numbers = new RequestNumbers(options.incarnation, options.spareActor);
     this.#replicaSet = replicaSetsByKey(options.document, (key) => options.digests.md5(key));
     this.#membership = this.#createMembership(options);
     this.#hints = this.#createHints(options);

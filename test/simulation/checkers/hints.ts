@@ -51,6 +51,8 @@ export function createHintChecker(scene: Scene, cellBytesMax: number): HintCheck
           const { hint } = effect;
           notesOf(state, step.directory).coming.set(hintName(hint), heldBy(step.directory, hint.key));
         }
+        // Should it be refused on its way to the disk, it was still over before its hint came there late.
+        if (effect.type === 'forgetHint') notesOf(state, step.directory).coming.delete(hintName(effect));
         if (effect.type === 'send') checkStored(state, step, effect);
       }
     },
@@ -133,8 +135,7 @@ function kept(
   const name = hintName(hint);
   directory.hinted.add(hint.key);
   owed.set(name, mergeClocks(owed.get(name) ?? EMPTY_CLOCK, coming.get(name) ?? EMPTY_CLOCK));
-  coming.delete(name);
-  left.delete(name);
+  if (coming.delete(name)) left.delete(name);
   strays.delete(hint.key);
 }
 
