@@ -49,8 +49,8 @@ export function replicaSetsByKey(
 
 function replicaSetOf(ids: readonly NodeId[], placement: Placement, order: readonly number[]): ReplicaSet {
   const fallbacks = order.filter((node) => !placement.now.includes(node));
-  return Object.freeze({
-    primaries: Object.freeze(placement.now.map((node) => at(ids, node))),
-    fallbacks: Object.freeze(fallbacks.map((node) => at(ids, node))),
-  });
+  return {
+    primaries: placement.now.map((node) => at(ids, node)),
+    fallbacks: fallbacks.map((node) => at(ids, node)),
+  };
 }
