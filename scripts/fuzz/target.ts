@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
-import { get } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Cleanup } from '../support/cleanup.js';
 import { COLLECTABLE } from '../support/memory.js';
 import { busPort, httpPort, waitForLinks } from '../support/nodes.js';
+import { pageAt } from '../support/page.js';
 import type { PortBlock } from '../support/ports.js';
 import { tailOf, waitUntil } from '../support/processes.js';
 import { prepareSeparate, type SeparateNode } from '../support/separate.js';
@@ -113,19 +113,8 @@ async function answers(url: string): Promise<boolean> {
   );
 }
 
-/** On a connection of its own: one that is kept alive would count among the node's sockets. */
-function fetchText(url: string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const request = get(url, { agent: false, timeout: ANSWER_TIMEOUT_MS }, (response) => {
-      let text = '';
-      response.setEncoding('utf8');
-      response.on('data', (part: string) => (text += part));
-      response.on('end', () => {
-        if (response.statusCode === 200) resolve(text);
-        else reject(new Error(`${url} answers ${String(response.statusCode)}`));
-      });
-    });
-    request.on('error', reject);
-    request.on('timeout', () => request.destroy(new Error(`${url} does not answer`)));
-  });
+async function fetchText(url: string): Promise<string> {
+  const { status, text } = await pageAt(url, ANSWER_TIMEOUT_MS);
+  if (status !== 200) throw new Error(`${url} answers ${String(status)}`);
+  return text;
 }

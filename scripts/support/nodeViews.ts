@@ -1,3 +1,4 @@
+import { pageAt } from './page.js';
 import { waitUntil } from './processes.js';
 
 /** What nodes say of themselves, at `/cluster` and `/metrics`. */
@@ -63,9 +64,8 @@ export async function metricOf(
 
 async function textAt(url: string): Promise<string | undefined> {
   try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS) });
-    const text = await response.text();
-    return response.ok ? text : undefined;
+    const { status, text } = await pageAt(url, ANSWER_TIMEOUT_MS);
+    return status === 200 ? text : undefined;
   } catch {
     return undefined;
   }

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { pageAt } from './page.js';
 import type { PortBlock } from './ports.js';
 import { tailOf, waitUntil } from './processes.js';
 
@@ -49,9 +50,8 @@ export async function waitForReady(
 
 async function isReady(url: string): Promise<boolean> {
   try {
-    const response = await fetch(`${url}/ready`, { signal: AbortSignal.timeout(2000) });
-    await response.arrayBuffer();
-    return response.ok;
+    const { status } = await pageAt(`${url}/ready`, 2000);
+    return status === 200;
   } catch {
     return false;
   }
@@ -67,9 +67,8 @@ export async function waitForLinks(urls: readonly string[], timeoutMs = READY_TI
 async function isAnswered(url: string, reads: number): Promise<boolean> {
   try {
     const probe = `${url}/storage/cHJvYmU?minNumReads=${String(reads)}`;
-    const response = await fetch(probe, { signal: AbortSignal.timeout(10_000) });
-    await response.arrayBuffer();
-    return response.status === 200 || response.status === 404;
+    const { status } = await pageAt(probe, 10_000);
+    return status === 200 || status === 404;
   } catch {
     return false;
   }

@@ -1,5 +1,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import type { Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { resetSocket } from '../../scripts/support/tcpProxy.js';
 import { call } from './support/contract.js';
@@ -20,6 +22,15 @@ async function send(port: number, sendings: readonly Sending[]) {
     timeoutMs: TIMEOUT_MS,
   });
   return { statuses: replies.map(({ status }: RawReply) => status), replies, closed };
+}
+
+/** Everything up to the end of the connection. */
+async function textOf(socket: Socket): Promise<string> {
+  const chunks: Buffer[] = [];
+  socket.on('data', (chunk: Buffer) => chunks.push(chunk));
+  socket.resume();
+  await new Promise((resolve) => socket.once('close', resolve));
+  return Buffer.concat(chunks).toString('latin1');
 }
 
 describe('hostile connections', () => {
@@ -51,6 +62,30 @@ describe('hostile connections', () => {
     expect(statuses).toEqual([200, 200, 400]);
     expect(closed).toBe(true);
   });
+
+  it.each([
+    ['answered', 'GET', '/storage/a2V5', 404],
+    ['refused for its parameter', 'GET', '/storage/a2V5?x=1', 400],
+    ['refused for its path', 'POST', '/nowhere', 404],
+    ['answered by the admin side', 'GET', '/ping', 200],
+  ])(
+    'a last request that is %s while its body is on its way keeps its reply',
+    async (_, method, target, status) => {
+      const { port } = await start();
+      const body = 'x'.repeat(20_000);
+      const request = requestText(method, target, body, { Connection: 'close' });
+      const socket = connect({ port, host: '127.0.0.1' });
+      socket.pause();
+      socket.on('error', () => undefined);
+      socket.write(request.subarray(0, 1000));
+      // Long after the reply has been written: the rest must not meet a closed connection, whose reset takes the reply away.
+      await sleep(200);
+      socket.write(request.subarray(1000, 10_000));
+      await sleep(100);
+      socket.write(request.subarray(10_000));
+      expect(await textOf(socket)).toMatch(new RegExp(`^HTTP/1.1 ${String(status)} `));
+    },
+  );
 
   it.each(['A://', 'a://b/c', 'ws://rondo/ping', 'http://', 'http://[::/x', '*'])(
     'the target %s is answered as an unknown path',

@@ -11,6 +11,8 @@ export interface Exchange extends Holding {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly startedMs: number;
+  /** How long a client that is still sending is waited for after its last reply. */
+  readonly lingerMs: number;
   op: Op;
   /** What the metrics say of it: an error's code, `ok`, or `notFound`; `aborted` until there is a reply. */
   code: string;
@@ -60,7 +62,7 @@ interface Connection {
 /** Few clients pipeline at all; one that does may be this far ahead. */
 const PIPELINED_MAX = 64;
 
-export function createExchanges(room: Room, meter: Meter): Exchanges {
+export function createExchanges(room: Room, meter: Meter, lingerMs: number): Exchanges {
   const byConnection = new Map<Duplex, Connection>();
   let closing = false;
 
@@ -90,7 +92,7 @@ export function createExchanges(room: Room, meter: Meter): Exchanges {
       });
     },
     open(request, response) {
-      const exchange = newExchange(request, response);
+      const exchange = newExchange(request, response, lingerMs);
       byConnection.get(request.socket)?.live.add(exchange);
       response.once('finish', () => leave(exchange));
       if (closing) markLast(exchange);
@@ -157,11 +159,12 @@ function endBroken({ broken, live }: Connection): void {
   onAnswered();
 }
 
-function newExchange(request: IncomingMessage, response: ServerResponse): Exchange {
+function newExchange(request: IncomingMessage, response: ServerResponse, lingerMs: number): Exchange {
   return {
     request,
     response,
     startedMs: performance.now(),
+    lingerMs,
     op: 'admin',
     code: 'aborted',
     admitted: false,

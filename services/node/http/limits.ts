@@ -20,7 +20,7 @@ export interface HttpLimits {
   readonly stalledMs: number;
   /** How often the two times above are checked: a connection lives at most this much longer. */
   readonly checkMs: number;
-  /** How long the rest of a refused body is read and thrown away, so that the client gets to see the refusal. */
+  /** How long the rest of a body that nobody wants is read and thrown away, so that the client gets to see the reply. */
   readonly lingerMs: number;
   /** How long `close` lets live requests finish before it cuts them off. */
   readonly drainMs: number;

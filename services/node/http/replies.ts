@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ERRORS, requestError } from '../core/errors.js';
 import type { ErrorCode, RequestError } from '../core/errors.js';
 import type { GetOutcome, PutOutcome } from '../core/protocol/messages.js';
 import type { Key } from '../core/types.js';
 import type { Log } from '../ports/telemetry.js';
 import { encodeBase64 } from './base64.js';
+import { announcesBody } from './body.js';
 import type { Edge } from './edge.js';
 import type { Exchange } from './exchange.js';
 
@@ -55,7 +56,7 @@ export function sendAscii(exchange: Exchange, status: number, json: string, code
     'Content-Length',
     String(json.length),
   ]);
-  exchange.response.end(json, 'latin1');
+  finish(exchange, json, 'latin1');
 }
 
 /** Sends a body of any kind. */
@@ -67,7 +68,7 @@ export function sendBody(exchange: Exchange, status: number, type: string, body:
     'Content-Length': Buffer.byteLength(body),
     ...(status === 503 && { 'Retry-After': RETRY_AFTER_SECONDS }),
   });
-  exchange.response.end(body);
+  finish(exchange, body);
 }
 
 /** Sends an error after the request's body, if any, has been read. `allow`: the methods that a 405 names. */
@@ -76,31 +77,14 @@ export function sendError(exchange: Exchange, error: RequestError, allow?: strin
   if (exchange.gone) return;
   const body = errorJson(error, requestId);
   exchange.response.writeHead(ERRORS[error.code].status, headersOf(error.code, body, allow));
-  exchange.response.end(body);
+  finish(exchange, body);
 }
 
-/**
- * Sends an error while the client may still be sending its body. A small one is swallowed. After a larger one the
- * connection closes, but only once the client has stopped or some time has passed: closing over unread bytes would reset
- * the connection and take the reply with it.
- */
+/** Sends an error while the client may still be sending its body: a small one is swallowed, after a larger one all is over. */
 export function refuseUnread(edge: Edge, exchange: Exchange, error: RequestError, allow?: string): void {
-  const { response } = exchange;
   edge.room.discount(exchange);
-  if (exchange.gone || hasSmallBody(exchange)) {
-    sendError(exchange, error, allow);
-    return;
-  }
-  response.setHeader('Connection', 'close');
-  if (exchange.awaitsContinue) {
-    sendError(exchange, error, allow);
-    return;
-  }
-  exchange.code = error.code;
-  const body = errorJson(error);
-  response.writeHead(ERRORS[error.code].status, headersOf(error.code, body, allow));
-  response.write(body);
-  linger(exchange, edge.limits.lingerMs);
+  if (!exchange.gone && !hasSmallBody(exchange)) exchange.response.setHeader('Connection', 'close');
+  sendError(exchange, error, allow);
 }
 
 /** A bug: the client learns a request id, the log the rest; the node goes on. */
@@ -137,11 +121,29 @@ function hasSmallBody({ request, awaitsContinue }: Exchange): boolean {
   return Number(request.headers['content-length'] ?? 0) <= SWALLOWED_BYTES_MAX;
 }
 
-function linger({ request, response }: Exchange, lingerMs: number): void {
+/**
+ * Ends a reply. Where the connection closes with it and the client is still sending, that is only once the client has
+ * stopped or some time has passed: closing over unread bytes would reset the connection and take the reply with it.
+ */
+function finish(exchange: Exchange, body: string | Buffer, encoding: BufferEncoding = 'utf8'): void {
+  const { request, response, lingerMs } = exchange;
+  if (request.complete || !isSending(exchange) || !closesConnection(response)) {
+    response.end(body, encoding);
+    return;
+  }
+  response.write(body, encoding);
   const end = (): void => {
     clearTimeout(timer);
     response.end();
   };
   const timer = setTimeout(end, lingerMs);
   request.once('end', end).once('close', end).resume();
+}
+
+function isSending({ request, awaitsContinue }: Exchange): boolean {
+  return !awaitsContinue && announcesBody(request);
+}
+
+function closesConnection(response: ServerResponse): boolean {
+  return !response.shouldKeepAlive || response.getHeader('Connection') === 'close';
 }

@@ -43,7 +43,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   const limits = { ...DEFAULT_HTTP_LIMITS, ...options.limits };
   const { service, telemetry, valueBytesMax } = options;
   const room = createRoom(limits);
-  const exchanges = createExchanges(room, createMeter(telemetry.metrics));
+  const exchanges = createExchanges(room, createMeter(telemetry.metrics), limits.lingerMs);
   let closed: Promise<void> | undefined;
   const stopping = (): boolean => closed !== undefined;
   const edge: Edge = {

@@ -1,3 +1,4 @@
+import { describe, expect, it } from '@jest/globals';
 import { RequestNumbers } from '../../../services/node/core/coordinator/requestNumbers.js';
 import type { Actor } from '../../../services/node/core/types.js';
 
