@@ -63,8 +63,8 @@ export function createHintChecker(scene: Scene, cellBytesMax: number): HintCheck
     },
     refused: (directory, change) => {
       if (change.type === 'forgetHint') notesOf(state, directory).left.add(hintName(change));
-      // What failed may reach the disk after all.
-      if (change.type === 'record') notesOf(state, directory).strays.add(change.key);
+      // What failed may reach the disk after all, and what was to be dropped stays.
+      if (change.type === 'record' || change.type === 'drop') notesOf(state, directory).strays.add(change.key);
       noteStrays(state, directory);
     },
     ended: (directory) => {

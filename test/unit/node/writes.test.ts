@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { VersionedRecord } from '../../../services/node/core/types.js';
 import { onDisk, putOutcome, read, write, writeAnswers } from '../support/outcomes.js';
+import { expectHandedOver, KEY, persisting, storesOf } from '../support/persisting.js';
 import {
   bytes,
   createStepCluster,
@@ -9,31 +10,8 @@ import {
   isStore,
   key,
   NO_SIZES,
-  type StepCluster,
   TIMEOUT_MS,
 } from '../support/stepCluster.js';
-
-const KEY = key('k');
-
-/** A PUT at the first node, carried on until its record waits for that node's disk. */
-function persisting(request: { readonly minWrites?: number; readonly requestId?: string } = {}) {
-  const cluster = createStepCluster();
-  const [a, b, c] = cluster.ids;
-  const ticket = cluster.put(a!, { key: KEY, value: bytes('one'), ...request });
-  cluster.runAll(isLoad());
-  return { cluster, a: a!, b: b!, c: c!, ticket };
-}
-
-/** All hints are delivered, and every node has the write. */
-function expectHandedOver(cluster: StepCluster): void {
-  cluster.elapse(200);
-  expect(cluster.ids.map((id) => onDisk(cluster, id, KEY))).toEqual(Array(3).fill(['one']));
-  expect(cluster.totalSizes()).toEqual(NO_SIZES);
-}
-
-function storesOf(cluster: StepCluster, node: string) {
-  return cluster.pending.filter(isStore()).filter((item) => item.node === node);
-}
 
 describe('put: three nodes, N=3', () => {
   it('sends nothing and answers nobody before the record is durable here (R1)', () => {

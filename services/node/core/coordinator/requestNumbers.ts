@@ -15,11 +15,16 @@ export class RequestNumbers {
 
   /** @param spareActor random for each life */
   constructor(incarnation: number, spareActor: Actor) {
-    const offset = Number.parseInt(spareActor.slice(0, 5), 16) % OFFSETS;
-    this.#last = incarnation * REQUESTS_PER_INCARNATION + offset;
+    this.#last = incarnation * REQUESTS_PER_INCARNATION + offsetOf(spareActor);
   }
 
   next(): RequestNumber {
     return ++this.#last;
   }
+}
+
+function offsetOf(actor: Actor): number {
+  let offset = 0;
+  for (let i = 0; i < actor.length; i++) offset = (offset * 31 + actor.charCodeAt(i)) % OFFSETS;
+  return offset;
 }
