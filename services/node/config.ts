@@ -38,7 +38,12 @@ const sharedOptions = {
   httpHost: text('address', 'address that HTTP listens on', '127.0.0.1'),
   busHost: text('address', 'address that other nodes connect to', '127.0.0.1'),
   requestTimeoutMs: whole('deadline of a request', 3000, 50, 600_000),
-  nodeTimeoutMs: whole('a node that has not answered for so long is dead', 2000, 200, 600_000),
+  nodeTimeoutMs: whole(
+    'a node silent for so long is dead; for a quarter of it, others stand in',
+    2000,
+    200,
+    600_000,
+  ),
   valueBytesMax: whole('largest value, decoded', 16_777_216, 1, 31 * 1024 * 1024),
   clusterSecretFile: text('file', 'file whose content authenticates messages between nodes', ''),
   logLevel: oneOf(LOG_LEVELS, 'least important lines that are logged', 'info'),

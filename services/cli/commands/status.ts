@@ -12,7 +12,7 @@ type NodeReport =
 
 const HELP = `
 Asks every node of the cluster document. "peers" counts the other nodes that this one is connected to, "alive" those
-that it takes for alive; "hints" are writes that it keeps for nodes it could not reach, until they are delivered.
+that it takes for alive; "hints" are keys whose records it keeps for nodes that it could not reach.
 Exits with 0 only where every node is ready.`;
 
 export function statusCommand(maker: CommandMaker): Command {

@@ -23,7 +23,7 @@ import { createReporter } from './tcp-bus/reporter.js';
 export interface TcpBusOptions {
   readonly self: NodeId;
   readonly clusterId: string;
-  /** Grows by one with each life of this node. */
+  /** Grows with each life of this node. */
   readonly incarnation: number;
   readonly epoch: () => number;
   readonly host: string;

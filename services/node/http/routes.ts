@@ -121,7 +121,7 @@ export const ROUTES: readonly Route[] = [
     summary: 'Whether the node may take traffic',
     replies: {
       200: json('It may.', schemas.readyReplySchema),
-      503: json('It starts, stops, or its storage refuses work.', schemas.readyReplySchema),
+      503: json('It stops, or its storage refuses work.', schemas.readyReplySchema),
     },
     errors: ANY,
   },

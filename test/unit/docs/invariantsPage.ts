@@ -1,6 +1,5 @@
 /** The works that entries of docs/INVARIANTS.md may still wait for. */
 const WORKS = [
-  'fallbacks, hints and read repair',
   'cluster document, anti-entropy and tombstones',
   'RabbitMQ and Consul',
   'ring changes',

@@ -34,7 +34,7 @@ export interface EnvelopeHeader {
   readonly epoch: number;
   readonly sender: NodeId;
   readonly receiver: NodeId;
-  /** Grows by one with each life of the sender. */
+  /** Grows with each life of the sender. */
   readonly incarnation: number;
   /** Grows with each envelope of this sender, receiver, incarnation and lane. */
   readonly counter: number;
