@@ -17,11 +17,13 @@ const BLOCK_PORTS = 15;
 
 const BLOCK_SIZE = BLOCK_PORTS + 1;
 const LOWEST = 10_000;
+/** Above are the ports of test/contract. */
+const HIGHEST = 30_000;
 const ATTEMPTS_MAX = 200;
 
 /** Throws where no block is free after many attempts. */
 export async function reservePorts(): Promise<PortBlock> {
-  const blocks = Math.floor((lowestOutgoingPort() - LOWEST) / BLOCK_SIZE);
+  const blocks = Math.floor((firstPortBeyond() - LOWEST) / BLOCK_SIZE);
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
     const start = LOWEST + randomInt(blocks) * BLOCK_SIZE;
     const guard = await bind(start);
@@ -32,12 +34,13 @@ export async function reservePorts(): Promise<PortBlock> {
   throw new Error('no block of free ports was found');
 }
 
-function lowestOutgoingPort(): number {
+function firstPortBeyond(): number {
   try {
     const text = readFileSync('/proc/sys/net/ipv4/ip_local_port_range', 'utf8');
-    return Math.max(LOWEST + 100 * BLOCK_SIZE, Number(text.trim().split(/\s+/)[0]));
+    const lowest = Number(text.trim().split(/\s+/)[0]);
+    return Math.min(HIGHEST, Math.max(LOWEST + 100 * BLOCK_SIZE, lowest));
   } catch {
-    return 32_768;
+    return HIGHEST;
   }
 }
 

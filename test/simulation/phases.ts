@@ -22,56 +22,44 @@ export async function proveLiveness(world: World): Promise<void> {
   for (const prove of [proveStrict, proveSloppy]) {
     for (let index = 0; index < plan.keys; index++) {
       const key = keyOf(index);
-      const holders = world.primaries(key).filter((machine) => core.includes(machine) && isComplete(machine));
-      const sound = holders.filter((machine) => !machine.directory.quarantined.has(key));
-      prove(world, core, key, { holders, sound, turn: index });
+      const holders = world.primaries(key).filter((machine) => core.includes(machine));
+      prove(world, core, key, { sound: holders.filter((machine) => isSound(machine, key)), turn: index });
       await schedule.run(schedule.nowMs + STEP_MS);
     }
     await schedule.run(schedule.nowMs + plan.requestTimeoutMs);
   }
 }
 
-/** Primaries of a key in the core: complete ones, and those of them whose record is sound; who is asked goes by `turn`. */
+/** Primaries of a key in the core that are complete and whose record is sound; who is asked goes by `turn`. */
 interface Replicas {
-  readonly holders: readonly Machine[];
   readonly sound: readonly Machine[];
   readonly turn: number;
 }
 
 /** Strict quorums count only those whose present life a majority of all nodes has seen (R12). */
-function proveStrict(
-  world: World,
-  core: readonly Machine[],
-  key: Key,
-  { holders, sound, turn }: Replicas,
-): void {
+function proveStrict(world: World, core: readonly Machine[], key: Key, { sound, turn }: Replicas): void {
   const seen = sound.filter((machine) => isSeen(world, machine));
   const coordinator = seen[turn % Math.max(1, seen.length)];
   const reader = core[turn % core.length]!;
   if (!coordinator) return;
   demandRead(world, reader, key, { wanted: seen.length, quorum: 'strict' }, () => undefined);
   const read = { wanted: seen.length, quorum: 'strict' as const };
-  const write = { wanted: holders.length, quorum: 'strict' as const };
+  const write = { wanted: sound.length, quorum: 'strict' as const };
   demandRead(world, coordinator, key, read, ({ version }, n) => {
     demandWrite(world, coordinator, key, write, { fromVersion: version ?? '', from: n });
   });
 }
 
 /** Fallbacks in the core stand in for primaries outside it. */
-function proveSloppy(
-  world: World,
-  core: readonly Machine[],
-  key: Key,
-  { holders, sound, turn }: Replicas,
-): void {
+function proveSloppy(world: World, core: readonly Machine[], key: Key, { sound, turn }: Replicas): void {
   const primaries = world.primaries(key);
   const coordinator = sound[turn % Math.max(1, sound.length)];
   if (!coordinator) return;
-  const fallbacks = core.filter((machine) => !primaries.includes(machine) && isComplete(machine)).length;
+  const fallbacks = core.filter((machine) => !primaries.includes(machine) && isSound(machine, key)).length;
   const away = primaries.filter((machine) => !core.includes(machine)).length;
   const standIns = world.plan.limits.hintsMax < ROOMY_HINTS ? 0 : Math.min(fallbacks, away);
   const read = { wanted: sound.length, quorum: 'sloppy' as const };
-  const write = { wanted: holders.length + standIns, quorum: 'sloppy' as const };
+  const write = { wanted: sound.length + standIns, quorum: 'sloppy' as const };
   demandRead(world, coordinator, key, read, ({ version }, n) => {
     demandWrite(world, coordinator, key, write, { fromVersion: version ?? '', from: n });
   });
@@ -82,9 +70,7 @@ export async function readEverything(world: World): Promise<void> {
   const { plan, schedule, machines, judge } = world;
   for (let index = 0; index < plan.keys; index++) {
     const key = keyOf(index);
-    const sound = world
-      .primaries(key)
-      .filter((machine) => isComplete(machine) && !machine.directory.quarantined.has(key));
+    const sound = world.primaries(key).filter((machine) => isSound(machine, key));
     for (const machine of machines) {
       if (sound.length === 0 || plan.limits.cellBytesMax < ROOMY_BYTES) continue;
       const strict = { wanted: sound.length, quorum: 'strict' as const };
@@ -97,8 +83,9 @@ export async function readEverything(world: World): Promise<void> {
   }
 }
 
-function isComplete({ life }: Machine): boolean {
-  return life?.node.view().complete === true;
+/** Whether it counts for the key. */
+function isSound({ life, directory }: Machine, key: Key): boolean {
+  return life?.node.view().complete === true && !directory.quarantined.has(key);
 }
 
 function isSeen({ plan }: World, { life }: Machine): boolean {

@@ -8,7 +8,8 @@ import type { Schedule } from './schedule.js';
 
 /**
  * The storage port on a simulated disk, with the habits of the LevelDB adapter: group commit, one synced batch under way at
- * a time; a batch that fails takes all that waits behind it with it, and nothing is written until the disk is well again.
+ * a time; a batch that fails takes all that waits behind it with it, and nothing is written until the disk is well again;
+ * what comes while too much waits is refused by itself.
  */
 export interface SimulatedStorage extends Storage {
   /** The process is gone: of what was not durable, at most the batch under way remains, as a whole. */
@@ -61,6 +62,8 @@ interface State extends StorageParts {
 }
 
 const RECOVERY_MS = 500;
+/** Few, so that a slow disk is soon behind and refuses single changes between others that it takes. */
+const WAITING_MAX = 12;
 
 export function openStorage(parts: StorageParts): SimulatedStorage {
   const fresh = { waiting: [], batch: undefined, scheduled: false, failed: [], whenIdle: [] };
@@ -105,7 +108,7 @@ function lookUp({ records, quarantined }: Directory, key: Key): ReadResult {
 }
 
 function enqueue(state: State, change: StorageChange, done: (error?: Error) => void): void {
-  if (state.closed || !state.healthy) {
+  if (state.closed || !state.healthy || state.waiting.length >= WAITING_MAX) {
     state.onRefused(durable(change));
     later(state, 0, () => done(new Error('the storage cannot write'))); // prettier-ignore
     return;

@@ -97,6 +97,8 @@ class StorageNode implements SteppingNode {
         return this.#replica.onStoreFailed(event.key, event.store);
       case 'hintStored':
         return this.#hints.onStored(event.target, event.key, event.durable);
+      case 'renounceStored':
+        return this.#replica.onRenounceStored(event.durable);
       case 'tick':
         return this.#onTick(this.#outbox.now.monotonicMs, event.sequence);
       case 'stop':
@@ -191,6 +193,7 @@ class StorageNode implements SteppingNode {
     this.#repairs.expire(nowMs);
     this.#hints.recovered(recovered);
     this.#hints.tick();
+    this.#replica.tick();
   }
 
   #createMembership(options: NodeOptions): Membership {

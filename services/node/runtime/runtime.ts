@@ -180,8 +180,12 @@ class NodeRuntime implements Runtime {
       case 'keepHint':
         this.#keepHint(effect);
         return;
-      case 'forgetHint':
       case 'renounce':
+        this.#options.storage.write(effect, (error) => {
+          this.#dispatch({ type: 'renounceStored', durable: !error });
+        });
+        return;
+      case 'forgetHint':
       case 'keepHeights':
         // Nobody waits: done again after a failure, or made superfluous by the next one.
         this.#options.storage.write(effect, () => undefined);

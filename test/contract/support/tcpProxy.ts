@@ -66,13 +66,18 @@ export async function openTcpProxy({ targetPort, onUpstream }: TcpProxyOptions):
   };
 }
 
+/** Between those of scripts/support/ports.ts and those that the kernel gives to outgoing connections. */
+const PORTS = { first: 30_000, perWorker: 300 } as const;
+let lastPort = 0;
+
 /**
- * A port of loopback that is free, below those that the kernel gives to outgoing connections: a bus that dials it all the
- * time would else be given it for itself.
+ * A port of loopback that is free: never one twice in a process soon, nor one of another test worker, and none of those
+ * of outgoing connections, or a bus that dials it all the time would be given it for itself.
  */
 export async function freePort(): Promise<number> {
+  const worker = Number(process.env['JEST_WORKER_ID'] ?? 1) % 9;
   for (;;) {
-    const port = 12_000 + Math.floor(Math.random() * 18_000);
+    const port = PORTS.first + worker * PORTS.perWorker + (lastPort++ % PORTS.perWorker);
     const server = createServer();
     const free = await new Promise<boolean>((resolve) => {
       server.once('error', () => resolve(false));

@@ -64,7 +64,8 @@ export function createHintChecker(scene: Scene, cellBytesMax: number): HintCheck
     refused: (directory, change) => {
       if (change.type === 'forgetHint') notesOf(state, directory).left.add(hintName(change));
       // What failed may reach the disk after all, and what was to be dropped stays.
-      if (change.type === 'record' || change.type === 'drop') notesOf(state, directory).strays.add(change.key);
+      if (change.type === 'record' || change.type === 'drop')
+        notesOf(state, directory).strays.add(change.key);
       noteStrays(state, directory);
     },
     ended: (directory) => {
@@ -151,6 +152,9 @@ function forgotten(
   left.delete(name);
   if (!clock) return;
   const { scene } = state;
+  // A copy that its target has for nothing is kept: anti-entropy will hand it over.
+  const current = scene.directoriesOf(target).at(-1);
+  if (!current?.complete || current.quarantined.has(key)) notesOf(state, directory).strays.add(key);
   const has = scene.directoriesOf(target).some(({ witnessed }) => {
     return descends(witnessed.get(key) ?? EMPTY_CLOCK, clock);
   });
@@ -193,5 +197,6 @@ function checkRest(state: State, { id, life, directory }: Machine): void {
 /** Its record is damaged, or larger than any node takes. */
 function cannotBeDelivered({ cellBytesMax }: State, { records, quarantined }: Directory, key: Key): boolean {
   const bytes = records.get(key);
-  return quarantined.has(key) || (bytes !== undefined && recordBytes(decodeRecord(bytes)) > cellBytesMax);
+  if (bytes === undefined) return quarantined.has(key);
+  return recordBytes(decodeRecord(bytes)) > cellBytesMax;
 }

@@ -94,7 +94,7 @@ const EXPECTED: Readonly<Record<Phase, Readonly<Record<EventType, Expectation>>>
     answered: ['persisting'],
     unroutable: ['persisting'],
     suspect: ['persisting'],
-    deadline: ['done', 'deadline_exceeded unknown'],
+    deadline: ['done', 'deadline_exceeded unknown, hint for n2 n3'],
   },
   replicating: {
     resolved: ['replicating'],

@@ -65,6 +65,30 @@ describe('overload (I14)', () => {
     expect(cluster.totalSizes()).toEqual(NO_SIZES);
   });
 
+  it('counts the record that a write is merged into, and refuses it where there is no room', () => {
+    const cluster = createStepCluster({ limits: { requestBytesMax: 4 * COST } });
+    const [a] = cluster.ids;
+    const large = new Uint8Array(4 * COST);
+    const version = write(cluster, cluster.ids[1]!, { key: KEY, value: large.subarray(0, COST) });
+    cluster.elapse(100);
+    const fits = cluster.put(a!, { key: KEY, value: bytes('s'), fromVersion: version });
+    cluster.runAll();
+    expect(putOutcome(cluster, fits)).toMatchObject({ ok: true });
+
+    const record = {
+      clock: [],
+      siblings: [{ dot: { actor: 'x' as Actor, counter: 1 }, value: large }],
+      marks: [],
+    };
+    cluster
+      .disk(a!)
+      .records.set(KEY, { ...record, clock: [{ actor: 'x' as Actor, counter: 1, timestamp: 1 }] });
+    const refused = cluster.put(a!, { key: KEY, onConflict: 'sibling' });
+    cluster.runAll();
+    expect(putOutcome(cluster, refused)).toMatchObject({ code: 'overloaded', outcome: 'none' });
+    expect(cluster.totalSizes()).toEqual(NO_SIZES);
+  });
+
   it('declines a PUT that is passed on to it, so that another primary is asked', () => {
     const cluster = createStepCluster({ nodes: 5, limits: { requestsMax: 1 } });
     const primaries = cluster.primaries(KEY);

@@ -5,6 +5,7 @@ import { getOutcome, putOutcome, write, writeAnswers } from '../support/outcomes
 import {
   bytes,
   createStepCluster,
+  isChange,
   isLoad,
   isMessage,
   key,
@@ -40,6 +41,22 @@ describe('a node whose directory was put back to an old copy (I4)', () => {
     expect(writeAnswers(cluster)).toEqual(['incomplete']);
     write(cluster, a!, { key: OTHER });
     expect(cluster.disk(a!).counter).toBe(0);
+  });
+
+  it('has its new actor stored again where the disk refused it, so that no restart brings back the old one', () => {
+    const cluster = createStepCluster();
+    const [a] = cluster.ids;
+    cluster.put(a!, { key: OTHER });
+    cluster.runAll(isLoad(a));
+    sendFuture(cluster);
+    const { actor } = cluster.node(a!).view();
+    for (const left of [2, 1, 0]) {
+      cluster.failStore(cluster.pending.find(isChange('renounce', a))!);
+      expect([left, cluster.disk(a!).complete]).toEqual([left, true]);
+      cluster.advance(50);
+    }
+    cluster.runAll();
+    expect(cluster.disk(a!)).toMatchObject({ actor, complete: false });
   });
 
   it('does not mint for a PUT that waited for its load when that dot came', () => {

@@ -156,7 +156,7 @@ describe('the delivery of hints', () => {
     expect(fixture.loads).toHaveLength(64);
   });
 
-  it('sends no more while many bytes are under way', () => {
+  it('sends no more while many bytes are under way, and takes the next to be as large', () => {
     const fixture = createHints();
     fixture.keepAll(B, names(8));
     fixture.tick();
@@ -166,7 +166,7 @@ describe('the delivery of hints', () => {
     expect(fixture.loads).toEqual([]);
 
     fixture.answered();
-    expect(fixture.takeKeys()).toEqual(names(8, 8));
+    expect(fixture.takeKeys()).toEqual(names(3, 8));
   });
 
   it('does not begin before the hint is durable, so that no answer to it comes from before', () => {
@@ -321,14 +321,48 @@ describe('a delivery that fails', () => {
     fixture.keepAll(B, names(32));
     for (let round = 0; round < 3; round++) {
       fixture.tick(5000);
-      expect(fixture.takeKeys()).toEqual(names(32));
+      expect(fixture.takeKeys()).toEqual(names(round === 0 ? 32 : 3));
       fixture.loaded(found(recordOf(1, 1024 * 1024)));
       fixture.unroutable();
     }
   });
 });
 
+describe('a hint whose target is not complete', () => {
+  it('ends, and the copy here goes on to count', () => {
+    const fixture = createHints();
+    fixture.keepAll(B, ['x']);
+    fixture.tick();
+    fixture.loaded();
+    fixture.answered('incomplete');
+    expect([fixture.hints.total, fixture.forgotten, fixture.handedOver]).toEqual([0, ['n2 x'], []]);
+  });
+});
+
+describe('a hint that the disk refused', () => {
+  it('is stored when the disk takes it', () => {
+    const fixture = createHints();
+    fixture.keep(B, 'k');
+    fixture.alive.clear();
+    for (const durable of [false, true]) {
+      expect(fixture.storing).toEqual([hint(B, 'k', 1)]);
+      fixture.stored(durable);
+      fixture.tick();
+    }
+    expect(fixture.storing).toEqual([]);
+  });
+});
+
 describe('a hint whose record', () => {
+  it('is damaged brings what was stored since', () => {
+    const fixture = createHints();
+    fixture.keepAll(B, ['k']);
+    fixture.tick();
+    fixture.loaded({ status: 'damaged', record: recordOf(1) });
+    fixture.answered();
+    expect([fixture.hints.total, fixture.handedOver.length]).toEqual([0, 1]);
+  });
+
   it('is missing is forgotten', () => {
     const fixture = createHints();
     fixture.keepAll(B, ['k']);

@@ -50,9 +50,9 @@ function createCells({
         return waiting.includes(request) ? record : mergeRecords(record, recordOf(`m${request}`));
       },
       unsound: (request) => void log.push(`unsound ${request}`),
-      settled: (waiter, durable) => {
+      settled: (waiter, how) => {
         const who = waiter.for === 'repair' ? 'repair' : waiter.request;
-        log.push(`${who} ${durable ? 'durable' : 'failed'}`);
+        log.push(`${who} ${how === 'refused' ? 'failed' : how}`);
       },
     },
     bytesMax,
@@ -125,7 +125,7 @@ describe('the cells of keys that are being written', () => {
     cells.onLoaded(KEY, { status: 'damaged' });
     expect(take()).toEqual(['load k', 'unsound 1', 'store k x', 'unsound 3']);
     cells.onStored(KEY, 1);
-    expect([take(), cells.size]).toEqual([['2 durable'], 0]);
+    expect([take(), cells.size]).toEqual([['2 partial'], 0]);
   });
 
   it('merge into what was stored after the damage', () => {
@@ -143,7 +143,7 @@ describe('the cells of keys that are being written', () => {
     expect([take(), cells.size]).toEqual([['load k', 'unsound 1', '2 failed'], 0]);
   });
 
-  it('fail a store together with the later ones that were built on it, and load the key anew after that', () => {
+  it('fail a store together with the later ones that were built on it, and load the key anew when all have ended', () => {
     const { cells, take } = createCells();
     for (const request of [1, 2]) cells.merge(KEY, recordOf(`x${request}`), peer(request));
     cells.onLoaded(KEY, { status: 'missing' });
@@ -151,11 +151,38 @@ describe('the cells of keys that are being written', () => {
     take();
 
     cells.onStoreFailed(KEY, 1);
-    expect([take(), cells.size]).toEqual([['1 failed', '2 failed'], 1]);
-    cells.onStored(KEY, 2);
+    expect([take(), cells.size]).toEqual([['1 failed', '2 failed'], 2]);
     cells.mint(KEY, 4);
+    cells.merge(KEY, recordOf('z'), peer(5));
+    cells.drop(KEY, recordOf('x1'));
+    expect(take()).toEqual(['unsound 4', '5 failed']);
     cells.onStored(KEY, 2);
+    cells.onStored(KEY, 2);
+    cells.mint(KEY, 6);
     expect([take(), cells.size]).toEqual([['load k'], 2]);
+  });
+
+  it('answer the earlier ones by themselves where the disk refuses one, and build on nothing before (R1)', () => {
+    const { cells, take } = createCells();
+    for (const request of [1, 2]) cells.merge(KEY, recordOf(`x${request}`), peer(request));
+    cells.onLoaded(KEY, { status: 'missing' });
+    take();
+
+    cells.onStoreFailed(KEY, 2);
+    cells.mint(KEY, 3);
+    expect(take()).toEqual(['2 failed', 'unsound 3']);
+    cells.onStored(KEY, 1);
+    expect([take(), cells.size]).toEqual([['1 durable'], 0]);
+  });
+
+  it('say where the record beside a write is damaged, and let nobody stand in there', () => {
+    const { cells, take } = createCells();
+    const standIn = { ...peer(2), for: 'standIn', target: 'n9', key: KEY } as unknown as Waiter;
+    cells.merge(KEY, recordOf('x'), peer(1));
+    cells.merge(KEY, recordOf('y'), standIn);
+    cells.onLoaded(KEY, { status: 'damaged' });
+    cells.onStored(KEY, 1);
+    expect([take(), cells.size]).toEqual([['load k', 'store k x', '2 failed', '1 partial'], 0]);
   });
 
   it('leave the earlier writes answered where a later store fails', () => {
@@ -233,6 +260,7 @@ describe('a record that was handed over', () => {
     cells.onLoaded(KEY, found(recordOf('x')));
     cells.merge(KEY, recordOf('y'), peer(1));
     cells.onStoreFailed(KEY, 1);
+    cells.onStoreFailed(KEY, 2);
     expect([take().at(-1), cells.size]).toEqual(['1 failed', 0]);
   });
 });

@@ -202,9 +202,16 @@ describe('the runtime', () => {
     ]);
   });
 
-  it.each<Extract<Effect, { type: 'forgetHint' | 'renounce' | 'keepHeights' }>>([
+  it.each([undefined, new Error('disk full')])('says whether a renouncement is durable: %s', (error) => {
+    const effect = { type: 'renounce', actor: 'spare' as Actor, counter: 4 } as const;
+    const { runtime, writes, events } = started((event) => (event.type === 'put' ? [effect] : []));
+    void runtime.put(PUT);
+    writes[0]!.done(error);
+    expect(events.at(-1)).toEqual({ type: 'renounceStored', durable: !error });
+  });
+
+  it.each<Extract<Effect, { type: 'forgetHint' | 'keepHeights' }>>([
     { type: 'forgetHint', target: OTHER, key: KEY },
-    { type: 'renounce', actor: 'spare' as Actor, counter: 4 },
     { type: 'keepHeights', heights: new Map() },
   ])('has it written for which nobody waits, and goes on where that fails: $type', (effect) => {
     const { runtime, writes, events, bugs } = started((event) => (event.type === 'put' ? [effect] : []));

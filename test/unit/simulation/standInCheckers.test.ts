@@ -175,6 +175,7 @@ describe('the judge of stand-ins', () => {
     const stuck = fallback();
     stuck.keep();
     stuck.directory.quarantined.add(KEY);
+    stuck.directory.records.delete(KEY);
     expect(stuck.rest(1)).toEqual([]);
   });
 

@@ -267,6 +267,8 @@ export function createStepCluster(options: StepClusterOptions = {}): StepCluster
     } else if (effect.type === 'keepHint') {
       const { target, key } = effect.hint;
       step(node, { type: 'hintStored', target, key, durable });
+    } else if (effect.type === 'renounce') {
+      step(node, { type: 'renounceStored', durable });
     }
   }
 

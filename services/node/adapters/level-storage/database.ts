@@ -42,6 +42,7 @@ const OPTIONS = {
 } as const;
 /** A chained batch costs a quarter of an array of operations, but keeps its memory until a garbage collection. */
 const CHAINED_BYTES_MAX = 256 * 1024;
+const SYNCED = { sync: true } as const;
 const CHUNK_ENTRIES = 256;
 const CHUNK_BYTES = 256 * 1024;
 
@@ -53,8 +54,8 @@ export const openDatabase: OpenDatabase = async (directory, createIfMissing) => 
     get: (key) => valueOf(level, key),
     commit: (operations) =>
       valueBytes(operations) > CHAINED_BYTES_MAX
-        ? level.batch([...operations], { sync: true })
-        : chained(level, operations).write({ sync: true }),
+        ? level.batch([...operations], SYNCED)
+        : chained(level, operations).write(SYNCED),
     entries: (gte, lt) => entriesOf(level, gte, lt),
     close: () => level.close(),
   };

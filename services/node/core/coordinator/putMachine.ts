@@ -140,7 +140,8 @@ export const PUT_TABLE: Table = {
     answered: stay,
     unroutable: stay,
     suspect: stay,
-    deadline: () => fail(requestError('deadline_exceeded', {}, 'unknown')),
+    // The record may become durable yet, and nobody else has it.
+    deadline: ({ others }) => ({ ...fail(requestError('deadline_exceeded', {}, 'unknown')), hints: others }),
   },
   replicating: {
     resolved: stay,

@@ -4,6 +4,7 @@ import type { ForwardAnswer, PutOutcome, PutRequest, RequestNumber } from '../pr
 import type { Outbox } from '../protocol/outbox.js';
 import type { Clock, ClockEntry, Dot, Key, NodeId, VersionedRecord } from '../types.js';
 import { LIMITS } from '../types.js';
+import { recordBytes } from '../versioning/record.js';
 import { encodeVersion, type VersionSeal } from '../versioning/version.js';
 import { Budget, LiveTable } from './liveTable.js';
 import {
@@ -101,6 +102,10 @@ export class Puts {
     const live = this.#live.get(number);
     if (!live) return undefined;
     const { put, context } = live;
+    if (!this.#live.resize(number, putBytes(put) + recordBytes(record))) {
+      this.on(number, { type: 'refused', error: requestError('overloaded') });
+      return undefined;
+    }
     const resolution = resolveWrite(record, { ...put, context }, () => this.#port.nextEntry());
     switch (resolution.type) {
       case 'stale': {

@@ -44,6 +44,7 @@ export type NodeEvent =
   | { readonly type: 'stored'; readonly key: Key; readonly store: StoreId }
   | { readonly type: 'storeFailed'; readonly key: Key; readonly store: StoreId }
   | { readonly type: 'hintStored'; readonly target: NodeId; readonly key: Key; readonly durable: boolean }
+  | { readonly type: 'renounceStored'; readonly durable: boolean }
   /** Due at least every {@link TICK_MS}: deadlines are judged at ticks. `sequence`: of the last synced batch here. */
   | { readonly type: 'tick'; readonly sequence: number }
   /** No new requests from now on; what is live may finish. */
@@ -97,7 +98,7 @@ export type Effect =
   /** Answered by `hintStored`. */
   | { readonly type: 'keepHint'; readonly hint: Hint }
   | { readonly type: 'forgetHint'; readonly target: NodeId; readonly key: Key }
-  /** This directory goes on under `actor`, whose counters up to `counter` are used, and is not complete (I4, R12). */
+  /** This directory goes on under `actor`, whose counters up to `counter` are used, and is not complete (I4, R12); answered by `renounceStored`. */
   | { readonly type: 'renounce'; readonly actor: Actor; readonly counter: number }
   | { readonly type: 'keepHeights'; readonly heights: ReadonlyMap<NodeId, Height> }
   | { readonly type: 'reply'; readonly ticket: Ticket; readonly reply: ReplyOutcome }

@@ -24,6 +24,7 @@ export class HintQueue {
   loading = 0;
   sent = 0;
   sentBytes = 0;
+  lastBytes = 0;
   #pauseMs: number = PAUSE_MS.first;
   #dueAtMs = 0;
 

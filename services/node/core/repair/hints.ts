@@ -34,6 +34,10 @@ interface Delivery {
 /** Under way to one target at a time. */
 const DELIVERIES_MAX = 32;
 const DELIVERY_BYTES_MAX = 4 * 1024 * 1024;
+/** A delivery has a second more for each of these: large ones take their time on a slow link. */
+const BYTES_PER_SECOND_MIN = 1024 * 1024;
+/** A tick. */
+const STORED_AGAIN_MAX = 64;
 
 /**
  * The writes that this node keeps for others (R4). A hint is a durable note "this node may lack this key"; the record
@@ -46,6 +50,8 @@ export class Hints {
   readonly #outbox: Outbox;
   readonly #queues = new Map<NodeId, HintQueue>();
   readonly #deliveries = new Map<RequestNumber, Delivery>();
+  /** Refused by the disk, with their targets. */
+  readonly #unstored = new Map<KeptHint, NodeId>();
   #total = 0;
   /** For hints whose record is on its way to the disk. */
   #reserved = 0;
@@ -116,12 +122,13 @@ export class Hints {
     this.#store(target, hint, done);
   }
 
-  /** A hint that could not be stored is delivered all the same, as long as this node lives. */
+  /** A hint that could not be stored is delivered all the same, and stored when the disk takes it. */
   onStored(target: NodeId, key: Key, durable: boolean): void {
     const hint = this.#queues.get(target)?.get(key);
     if (!hint) return;
     hint.storing = false;
     hint.durable ||= durable;
+    if (!hint.durable) this.#unstored.set(hint, target);
     for (const done of hint.waiters.splice(0)) done(durable);
   }
 
@@ -139,10 +146,11 @@ export class Hints {
         else this.#forget(queue, hint);
         return;
       case 'damaged':
+        if (result.record) this.#send(queue, hint, result.record);
+        else this.#later(queue, hint);
+        return;
       case 'failed':
-        queue.loading -= 1;
-        queue.toTheEnd(hint);
-        queue.pause(this.#nowMs);
+        this.#later(queue, hint);
     }
   }
 
@@ -157,7 +165,7 @@ export class Hints {
     queue.succeeded();
     this.#outbox.observe('hintDelivered');
     if (hint.again) queue.retry(hint);
-    else this.#delivered(queue, hint, record);
+    else this.#delivered(queue, hint, answer === 'stored' ? record : undefined);
     this.#deliver(queue);
   }
 
@@ -182,6 +190,16 @@ export class Hints {
       if (deadlineMs <= this.#nowMs) this.onUnroutable(request);
     }
     for (const queue of this.#queues.values()) this.#deliver(queue);
+    this.#storeAgain();
+  }
+
+  #storeAgain(): void {
+    let left = STORED_AGAIN_MAX;
+    for (const [hint, target] of this.#unstored) {
+      if (left-- === 0) return;
+      this.#unstored.delete(hint);
+      this.#store(target, hint, () => undefined);
+    }
   }
 
   get #nowMs(): number {
@@ -215,8 +233,8 @@ export class Hints {
 
   #deliver(queue: HintQueue): void {
     if (!queue.isDue(this.#nowMs) || !this.#options.port.isAlive(queue.target)) return;
-    const room = DELIVERIES_MAX - queue.loading - queue.sent;
-    if (room <= 0 || queue.sentBytes >= DELIVERY_BYTES_MAX) return;
+    const room = this.#room(queue);
+    if (room <= 0) return;
     for (const hint of queue.take(room)) {
       hint.phase = 'loading';
       hint.again = false;
@@ -225,16 +243,32 @@ export class Hints {
     }
   }
 
+  /** How many more may be loaded: records are taken to be as large as the last one. */
+  #room({ loading, sent, sentBytes, lastBytes }: HintQueue): number {
+    const underway = loading + sent;
+    const bytesLeft = DELIVERY_BYTES_MAX - sentBytes - loading * lastBytes;
+    const fitting = Math.floor(bytesLeft / Math.max(1, lastBytes));
+    return Math.min(DELIVERIES_MAX - underway, Math.max(fitting, underway === 0 ? 1 : 0));
+  }
+
   #send(queue: HintQueue, hint: KeptHint, record: VersionedRecord): void {
     const request = this.#options.port.nextNumber();
     const bytes = recordBytes(record);
-    const deadlineMs = this.#nowMs + this.#options.timeoutMs;
+    const deadlineMs =
+      this.#nowMs + this.#options.timeoutMs + Math.floor((1000 * bytes) / BYTES_PER_SECOND_MIN);
     hint.phase = 'sent';
     queue.loading -= 1;
     queue.sent += 1;
     queue.sentBytes += bytes;
+    queue.lastBytes = bytes;
     this.#deliveries.set(request, { queue, hint, record, bytes, deadlineMs });
     this.#outbox.sendBulk(queue.target, { type: 'write', request, key: hint.key, record }, deadlineMs);
+  }
+
+  #later(queue: HintQueue, hint: KeptHint): void {
+    queue.loading -= 1;
+    queue.toTheEnd(hint);
+    queue.pause(this.#nowMs);
   }
 
   #end(request: RequestNumber): Delivery | undefined {
@@ -246,13 +280,15 @@ export class Hints {
     return delivery;
   }
 
-  #delivered(queue: HintQueue, hint: KeptHint, record: VersionedRecord): void {
+  /** Without a record the target has it, but for nothing: the copy here goes on to count. */
+  #delivered(queue: HintQueue, hint: KeptHint, record: VersionedRecord | undefined): void {
     this.#forget(queue, hint);
-    if (!this.has(hint.key)) this.#options.port.handedOver(hint.key, record);
+    if (record && !this.has(hint.key)) this.#options.port.handedOver(hint.key, record);
   }
 
   #forget(queue: HintQueue, hint: KeptHint): void {
     queue.delete(hint);
+    this.#unstored.delete(hint);
     this.#total -= 1;
     this.#outbox.forgetHint(queue.target, hint.key);
   }

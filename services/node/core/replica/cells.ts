@@ -31,6 +31,9 @@ export type Waiter =
       readonly deadlineMs: number;
     };
 
+/** `partial`: durable, but beside a damaged record, so that reads of the key count for nothing here. */
+export type Settlement = 'durable' | 'partial' | 'refused';
+
 /** How a cell reaches the rest of the node. */
 export interface CellPort {
   load(key: Key): void;
@@ -47,7 +50,7 @@ export interface CellPort {
   resolve(request: RequestNumber, record: VersionedRecord): VersionedRecord | undefined;
   /** The record is damaged or could not be loaded: no write may be minted on it (R2). */
   unsound(request: RequestNumber): void;
-  settled(waiter: Waiter, durable: boolean): void;
+  settled(waiter: Waiter, how: Settlement): void;
 }
 
 type Operation =
@@ -67,7 +70,8 @@ interface Batch {
 }
 
 interface Cell {
-  status: 'loading' | 'sound' | 'damaged';
+  /** `failing`: a store failed, others may still reach the disk; nothing is built on what is in memory. */
+  status: 'loading' | 'sound' | 'damaged' | 'failing';
   /** Newest in memory. */
   record: VersionedRecord | undefined;
   readonly queue: Operation[];
@@ -97,7 +101,7 @@ export class Cells {
   merge(key: Key, record: VersionedRecord, waiter: Waiter): void {
     const bytes = recordBytes(record);
     if (this.#bytes + bytes > this.#bytesMax) {
-      this.#port.settled(waiter, false);
+      this.#port.settled(waiter, 'refused');
       return;
     }
     this.#submit(key, { type: 'merge', record, waiter, bytes }, bytes);
@@ -132,14 +136,26 @@ export class Cells {
     if (!cell || !batch) return;
     cell.batches.delete(store);
     this.#release(cell, batch.bytes);
-    for (const waiter of batch.waiters) this.#port.settled(waiter, true);
+    this.#settle(cell, batch.waiters);
     this.#dropIfIdle(key, cell);
   }
 
-  /** Later stores of the key were built on this one, so that their waiters cannot be answered either. */
+  /**
+   * Later stores of the key were built on this one, so that their waiters cannot be answered either; earlier ones may
+   * still succeed. The cell refuses everything until all have ended: what is on the disk is not known before.
+   */
   onStoreFailed(key: Key, store: StoreId): void {
     const cell = this.#cells.get(key);
-    if (cell?.batches.has(store)) this.#abandon(key, cell);
+    if (!cell?.batches.has(store)) return;
+    cell.status = 'failing';
+    const lost = [...cell.batches].filter(([id]) => id >= store).map(([, batch]) => batch);
+    cell.batches.delete(store);
+    for (const batch of lost) {
+      this.#release(cell, batch.bytes);
+      batch.bytes = 0;
+      for (const waiter of batch.waiters.splice(0)) this.#port.settled(waiter, 'refused');
+    }
+    this.#dropIfIdle(key, cell);
   }
 
   #submit(key: Key, operation: Operation, bytes: number): void {
@@ -147,6 +163,7 @@ export class Cells {
     cell.bytes += bytes;
     this.#bytes += bytes;
     if (cell.status === 'loading') cell.queue.push(operation);
+    else if (cell.status === 'failing') this.#refuse(cell, operation);
     else this.#apply(key, cell, operation);
     this.#dropIfIdle(key, cell);
   }
@@ -168,6 +185,10 @@ export class Cells {
   #apply(key: Key, cell: Cell, operation: Operation): void {
     switch (operation.type) {
       case 'merge': {
+        if (cell.status === 'damaged' && operation.waiter.for === 'standIn') {
+          this.#refuse(cell, operation);
+          return;
+        }
         const merged = cell.record ? mergeRecords(cell.record, operation.record) : operation.record;
         this.#keep(key, cell, merged, { waiters: [operation.waiter], bytes: operation.bytes });
         return;
@@ -212,18 +233,32 @@ export class Cells {
       underway.bytes += batch.bytes;
     } else {
       this.#release(cell, batch.bytes);
-      for (const waiter of batch.waiters) this.#port.settled(waiter, true);
+      this.#settle(cell, batch.waiters);
     }
   }
 
+  #settle(cell: Cell, waiters: readonly Waiter[]): void {
+    const how = cell.status === 'damaged' ? 'partial' : 'durable';
+    for (const waiter of waiters) this.#port.settled(waiter, how);
+  }
+
+  /** Its load failed. */
   #abandon(key: Key, cell: Cell): void {
-    this.#remove(key, cell);
-    for (const operation of cell.queue) {
-      if (operation.type === 'mint') this.#port.unsound(operation.request);
-      if (operation.type === 'merge') this.#port.settled(operation.waiter, false);
-    }
-    for (const { waiters } of cell.batches.values()) {
-      for (const waiter of waiters) this.#port.settled(waiter, false);
+    this.#cells.delete(key);
+    for (const operation of cell.queue) this.#refuse(cell, operation);
+  }
+
+  #refuse(cell: Cell, operation: Operation): void {
+    switch (operation.type) {
+      case 'merge':
+        this.#release(cell, operation.bytes);
+        this.#port.settled(operation.waiter, 'refused');
+        return;
+      case 'mint':
+        this.#port.unsound(operation.request);
+        return;
+      case 'drop':
+        return;
     }
   }
 

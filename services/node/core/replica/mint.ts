@@ -1,5 +1,5 @@
 import type { Outbox } from '../protocol/outbox.js';
-import type { Actor, Clock, ClockEntry, Dot } from '../types.js';
+import type { Actor, Clock, ClockEntry } from '../types.js';
 
 /**
  * The dots of this node. Counters grow over the whole node and are never used twice (I4, R2). The directory's own actor
@@ -51,9 +51,8 @@ export class Mint {
     return clock.some(({ actor, counter }) => actor === this.actor && counter > this.counter);
   }
 
-  /** From now on the actor of this life is the directory's; returns it with its highest counter. */
-  renounce(): Dot {
+  /** From now on the actor of this life is the directory's. */
+  renounce(): void {
     this.#renounced = true;
-    return { actor: this.#spare, counter: this.#spareCounter };
   }
 }

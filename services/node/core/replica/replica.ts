@@ -2,7 +2,7 @@ import type { LoadPurpose, ReadResult, StoreId } from '../protocol/events.js';
 import type { Message, ReadAnswer, RequestNumber, WriteAnswer } from '../protocol/messages.js';
 import type { Outbox } from '../protocol/outbox.js';
 import type { Actor, Clock, ClockEntry, Key, NodeId, VersionedRecord } from '../types.js';
-import { type CellPort, Cells, type Waiter } from './cells.js';
+import { type CellPort, Cells, type Settlement, type Waiter } from './cells.js';
 import { Mint } from './mint.js';
 
 /**
@@ -54,6 +54,7 @@ export class Replica {
   readonly #outbox: Outbox;
   readonly #cells: Cells;
   readonly #mint: Mint;
+  #renounceDue = false;
 
   constructor(options: ReplicaOptions) {
     this.#options = options;
@@ -163,10 +164,24 @@ export class Replica {
   /** The directory is not what it was: it goes on under another actor and counts for nothing (I4, R12). Idempotent. */
   renounce(): void {
     if (!this.complete) return;
-    const { actor, counter } = this.#mint.renounce();
+    this.#mint.renounce();
     this.#outbox.observe('directoryRenounced');
-    this.#outbox.renounce(actor, counter);
-    this.#options.onRenounced(actor);
+    this.#keepRenouncement();
+    this.#options.onRenounced(this.#mint.actor);
+  }
+
+  /** Where the disk did not take it, the next start would find the old actor, and a sequence that others believe. */
+  onRenounceStored(durable: boolean): void {
+    this.#renounceDue = !durable;
+  }
+
+  tick(): void {
+    if (this.#renounceDue) this.#keepRenouncement();
+  }
+
+  #keepRenouncement(): void {
+    this.#renounceDue = false;
+    this.#outbox.renounce(this.#mint.actor, this.#mint.counter);
   }
 
   #unread(key: Key, strict: boolean): ReadAnswer | undefined {
@@ -196,8 +211,8 @@ export class Replica {
       unsound: (request) => {
         mint.unsound(request);
       },
-      settled: (waiter, durable) => {
-        this.#settled(waiter, durable);
+      settled: (waiter, how) => {
+        this.#settled(waiter, how);
       },
     };
   }
@@ -211,22 +226,25 @@ export class Replica {
     return undefined;
   }
 
-  #settled(waiter: Waiter, durable: boolean): void {
+  #settled(waiter: Waiter, how: Settlement): void {
     switch (waiter.for) {
       case 'coordinator':
-        this.#options.mint.stored(waiter.request, durable);
+        this.#options.mint.stored(waiter.request, how === 'durable');
         return;
-      case 'peer': {
-        const answer = !durable ? 'refused' : this.complete ? 'stored' : 'incomplete';
-        this.#answerWrite(waiter.node, waiter.request, answer, waiter.deadlineMs);
+      case 'peer':
+        this.#answerWrite(waiter.node, waiter.request, this.#writeAnswer(how), waiter.deadlineMs);
         return;
-      }
       case 'standIn':
-        this.#standIn(waiter, durable);
+        this.#standIn(waiter, how === 'durable');
         return;
       case 'repair':
         return;
     }
+  }
+
+  #writeAnswer(how: Settlement): WriteAnswer {
+    if (how === 'refused') return how;
+    return how === 'durable' && this.complete ? 'stored' : 'incomplete';
   }
 
   /**
