@@ -150,7 +150,8 @@ function forgotten(
   const clock = owed.get(name);
   owed.delete(name);
   left.delete(name);
-  if (!clock) return;
+  // Of a damaged record only what was stored since can be given.
+  if (!clock || directory.quarantined.has(key)) return;
   const { scene } = state;
   // A copy that its target has for nothing is kept: anti-entropy will hand it over.
   const current = scene.directoriesOf(target).at(-1);
