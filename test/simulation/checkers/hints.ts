@@ -77,10 +77,13 @@ export function createHintChecker(scene: Scene, cellBytesMax: number): HintCheck
   };
 }
 
-function notesOf({ notes }: State, directory: Directory): Notes {
+/** An old copy that was put back may have strays from its beginning. */
+function notesOf(state: State, directory: Directory): Notes {
+  const { notes } = state;
   const known = notes.get(directory);
   if (known) return known;
-  const made: Notes = { owed: new Map(), coming: new Map(), left: new Set(), strays: new Set() };
+  const strays = new Set(directory.oldCopyOf ? strayKeys(state, directory) : []);
+  const made: Notes = { owed: new Map(), coming: new Map(), left: new Set(), strays };
   for (const [name, { key }] of directory.hints) made.owed.set(name, heldBy(directory, key));
   notes.set(directory, made);
   return made;
