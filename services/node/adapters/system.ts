@@ -1,12 +1,10 @@
-import { createHmac, hash, randomBytes } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import type { Digests, Key } from '../core/types.js';
 import type { Clock } from '../ports/clock.js';
 import type { Entropy } from '../ports/entropy.js';
 
 /** What this machine offers: time, unpredictable bytes and hash functions. */
-
-const MD5_BYTES = 16;
 
 /** Monotonic time counts from the start of the process; the system clock may jump in either direction. */
 export function systemClock(): Clock {
@@ -45,16 +43,46 @@ export function nodeDigests(): Digests {
       known.set(key, digest);
       return digest;
     },
-    hmac: (secret, data) => plainBytes(createHmac('sha256', secret).update(data).digest()),
+    hmac: hmacSha256(),
   };
 }
 
-/** By way of a string: half the time of having a Buffer made. */
 function md5(key: Key): Uint8Array {
-  const text = hash('md5', Buffer.from(key, 'latin1'), 'binary');
-  const digest = new Uint8Array(MD5_BYTES);
-  for (let i = 0; i < MD5_BYTES; i++) digest[i] = text.charCodeAt(i);
+  return digestOf('md5', Buffer.from(key, 'latin1'));
+}
+
+/** By way of a string: half the time of having a Buffer made. */
+function digestOf(algorithm: 'md5' | 'sha256', data: Uint8Array): Uint8Array {
+  const text = hash(algorithm, data, 'binary');
+  const digest = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) digest[i] = text.charCodeAt(i);
   return digest;
+}
+
+const BLOCK_BYTES = 64;
+
+/** RFC 2104 by two hashes at once each: an `Hmac` object costs four times as much, and every reply has a version. */
+function hmacSha256(): Digests['hmac'] {
+  const padsOf = new WeakMap<Uint8Array, { readonly inner: Uint8Array; readonly outer: Uint8Array }>();
+  return (secret, data) => {
+    const pads = padsOf.get(secret) ?? { inner: padded(secret, 0x36), outer: padded(secret, 0x5c) };
+    padsOf.set(secret, pads);
+    return digestOf('sha256', joined(pads.outer, digestOf('sha256', joined(pads.inner, data))));
+  };
+}
+
+function padded(secret: Uint8Array, pad: number): Uint8Array {
+  const key = secret.length > BLOCK_BYTES ? digestOf('sha256', secret) : secret;
+  const block = new Uint8Array(BLOCK_BYTES);
+  block.set(key);
+  return block.map((byte) => byte ^ pad);
+}
+
+function joined(block: Uint8Array, data: Uint8Array): Uint8Array {
+  const bytes = Buffer.allocUnsafe(block.length + data.length);
+  bytes.set(block);
+  bytes.set(data, block.length);
+  return bytes;
 }
 
 /** The same memory without Buffer's own methods, which the core must not come to rely on. */

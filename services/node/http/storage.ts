@@ -134,12 +134,17 @@ function put(edge: Edge, exchange: Exchange, request: PutRequest): void {
 
 function ask<T>(edge: Edge, exchange: Exchange, answer: Promise<T>, reply: (outcome: T) => void): void {
   exchange.waiting = true;
-  answer
-    .then((outcome) => {
-      reply(outcome);
-      edge.exchanges.settle(exchange);
-    })
-    .catch((fault: unknown) => fail(edge, exchange, fault));
+  answer.then(
+    (outcome) => {
+      try {
+        reply(outcome);
+        edge.exchanges.settle(exchange);
+      } catch (fault) {
+        fail(edge, exchange, fault);
+      }
+    },
+    (fault: unknown) => fail(edge, exchange, fault),
+  );
 }
 
 function replyGet(edge: Edge, exchange: Exchange, key: Key, outcome: GetOutcome): void {

@@ -1,3 +1,4 @@
+import { createHmac, randomBytes } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import { nodeDigests, systemClock, systemEntropy } from '../../../services/node/adapters/system.js';
 import type { Key } from '../../../services/node/core/types.js';
@@ -16,6 +17,15 @@ describe('digests', () => {
 
   it('md5 takes one byte a character, also above 127', () => {
     expect(hex(nodeDigests().md5('\xff' as Key))).toBe('00594fd4f42ba43fc1ca0427a0576295');
+  });
+
+  it('hmac is that of node:crypto for secrets and data of every length', () => {
+    const digests = nodeDigests();
+    for (const length of [0, 1, 16, 32, 63, 64, 65, 131, 1000]) {
+      const [secret, data] = [randomBytes(length), randomBytes(2 * length)];
+      const expected = createHmac('sha256', secret).update(data).digest('hex');
+      expect(Buffer.from(digests.hmac(secret, data)).toString('hex')).toBe(expected);
+    }
   });
 
   it('hmac is HMAC-SHA-256 as in RFC 4231', () => {

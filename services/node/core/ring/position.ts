@@ -24,8 +24,8 @@ export function positionOf(md5: Uint8Array): Position {
   return new Uint8Array(md5.subarray(0, POSITION_BYTES)) as Position;
 }
 
-/** The slice that a position lies in: its top log2(partitions) bits. */
-export function partitionOf(position: Position, partitions: number): Partition {
+/** The slice that a position, or a digest that begins with it, lies in: its top log2(partitions) bits. */
+export function partitionOf(position: Uint8Array, partitions: number): Partition {
   const top16 = ((position[0] ?? 0) << 8) | (position[1] ?? 0);
   return (top16 >>> (16 - log2(partitions))) as Partition;
 }

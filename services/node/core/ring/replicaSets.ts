@@ -1,7 +1,7 @@
-import type { ClusterDocument, Key, NodeId, Partition, Placement, Position } from '../types.js';
+import type { ClusterDocument, Key, NodeId, Partition, Placement } from '../types.js';
 import { clockwiseOrders } from './clockwise.js';
 import { at, indexesById } from './elements.js';
-import { partitionOf, positionOf } from './position.js';
+import { partitionOf } from './position.js';
 
 /** Who answers for a partition: the primaries hold it, the fallbacks stand in for them in this order (R4). */
 export interface ReplicaSet {
@@ -16,7 +16,8 @@ export interface Ring {
   readonly partitions: number;
   /** The effective N: the size of every set of primaries. */
   readonly replicasEffective: number;
-  partitionOf(position: Position): Partition;
+  /** Of a position, or of a digest that begins with it. */
+  partitionOf(position: Uint8Array): Partition;
   replicaSet(partition: Partition): ReplicaSet;
 }
 
@@ -42,7 +43,7 @@ export function replicaSetsByKey(
   const ring = createRing(document);
   let last: { readonly key: Key; readonly set: ReplicaSet } | undefined;
   return (key) => {
-    if (last?.key !== key) last = { key, set: ring.replicaSet(ring.partitionOf(positionOf(md5(key)))) };
+    if (last?.key !== key) last = { key, set: ring.replicaSet(ring.partitionOf(md5(key))) };
     return last.set;
   };
 }
