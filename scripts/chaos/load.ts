@@ -68,9 +68,9 @@ export async function judgeLoad(
   size: LoadSize,
   logFile: string,
   urls: readonly string[],
-  minNumReads?: number,
+  reads: { readonly minNumReads?: number; readonly quorum?: 'strict' | 'sloppy' } = {},
 ): Promise<Verdict> {
   const keys = keysOf(readLog(logFile));
-  await readFinals({ urls, keys, logFile, minNumReads, timeoutMs: FINAL_READS_TIMEOUT_MS });
+  await readFinals({ urls, keys, logFile, ...reads, timeoutMs: FINAL_READS_TIMEOUT_MS });
   return judge(readLog(logFile), { acknowledgedMin: size.acknowledged, inFlightAtFaultMin: size.inFlight });
 }
