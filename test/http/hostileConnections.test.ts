@@ -29,7 +29,7 @@ async function textOf(socket: Socket): Promise<string> {
   const chunks: Buffer[] = [];
   socket.on('data', (chunk: Buffer) => chunks.push(chunk));
   socket.resume();
-  await new Promise((resolve) => socket.once('close', resolve));
+  if (!socket.closed) await once(socket, 'close');
   return Buffer.concat(chunks).toString('latin1');
 }
 
@@ -84,6 +84,32 @@ describe('hostile connections', () => {
       await sleep(100);
       socket.write(request.subarray(10_000));
       expect(await textOf(socket)).toMatch(new RegExp(`^HTTP/1.1 ${String(status)} `));
+    },
+  );
+
+  it.each([{ Expect: '100-continue' }, {}])(
+    'a refusal reaches also a client that sends its body and further requests without a pause: %j',
+    async (headers) => {
+      const { port } = await start({ valueBytesMax: 1000 });
+      const large = requestText(
+        'PUT',
+        '/storage/a2V5',
+        'x'.repeat(200_000),
+        headers,
+      );
+      const socket = connect({ port, host: '127.0.0.1' });
+      socket.pause();
+      socket.on('error', () => undefined);
+      socket.write(PUT);
+      for (let sent = 0; sent < large.length; sent += 50_000) {
+        socket.write(large.subarray(sent, sent + 50_000));
+        await sleep(20);
+      }
+      socket.write(PUT);
+      await sleep(100);
+      socket.write(PUT);
+      await sleep(100);
+      expect((await textOf(socket)).match(/HTTP\/1.1 \d+/g)).toEqual(['HTTP/1.1 200', 'HTTP/1.1 413']);
     },
   );
 

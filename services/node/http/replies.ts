@@ -122,12 +122,13 @@ function hasSmallBody({ request, awaitsContinue }: Exchange): boolean {
 }
 
 /**
- * Ends a reply. Where the connection closes with it and the client is still sending, that is only once the client has
- * stopped or some time has passed: closing over unread bytes would reset the connection and take the reply with it.
+ * Ends a reply. Where the connection closes with it and the client is still sending, that is only some time later: closing
+ * over unread bytes would reset the connection and take the reply with it. A client that meant this request to be its
+ * last has stopped at the end of the body; of others, also of those that ask whether to send, more may be on its way.
  */
 function finish(exchange: Exchange, body: string | Buffer, encoding: BufferEncoding = 'utf8'): void {
   const { request, response, lingerMs } = exchange;
-  if (request.complete || !isSending(exchange) || !closesConnection(response)) {
+  if (request.complete || !announcesBody(request) || !closesConnection(response)) {
     response.end(body, encoding);
     return;
   }
@@ -137,11 +138,10 @@ function finish(exchange: Exchange, body: string | Buffer, encoding: BufferEncod
     response.end();
   };
   const timer = setTimeout(end, lingerMs);
-  request.once('end', end).once('close', end).resume();
-}
-
-function isSending({ request, awaitsContinue }: Exchange): boolean {
-  return !awaitsContinue && announcesBody(request);
+  request.socket.once('close', end);
+  // Node.js lets go of a connection whose client still waits to be told to send.
+  if (!response.shouldKeepAlive && !exchange.awaitsContinue) request.once('end', end);
+  request.resume();
 }
 
 function closesConnection(response: ServerResponse): boolean {
