@@ -91,12 +91,7 @@ describe('hostile connections', () => {
     'a refusal reaches also a client that sends its body and further requests without a pause: %j',
     async (headers) => {
       const { port } = await start({ valueBytesMax: 1000 });
-      const large = requestText(
-        'PUT',
-        '/storage/a2V5',
-        'x'.repeat(200_000),
-        headers,
-      );
+      const large = requestText('PUT', '/storage/a2V5', 'x'.repeat(200_000), headers);
       const socket = connect({ port, host: '127.0.0.1' });
       socket.pause();
       socket.on('error', () => undefined);
