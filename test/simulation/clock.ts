@@ -42,15 +42,6 @@ export function createClock(
         if (stop()) timers--;
       };
     },
-    soon: (task) => {
-      timers++;
-      schedule.after(0, () => {
-        gate.enter(() => {
-          timers--;
-          task();
-        });
-      });
-    },
   };
 }
 

@@ -14,7 +14,6 @@ export function systemClock(): Clock {
       const timer = setInterval(task, ms).unref();
       return () => clearInterval(timer);
     },
-    soon: (task) => void setImmediate(task),
   };
 }
 

@@ -5,6 +5,4 @@ export interface Clock {
   now(): Instant;
   /** Calls `task` about every `ms` until the returned function is called. Does not keep the process alive. */
   every(ms: number, task: () => void): () => void;
-  /** Calls `task` once, at the end of the current turn of the event loop. */
-  soon(task: () => void): void;
 }

@@ -70,20 +70,6 @@ describe('clock', () => {
     await new Promise((resolve) => setTimeout(resolve, 20));
     expect(count).toBe(3);
   });
-
-  it('runs a task after the current turn and what it resolved', async () => {
-    const order: string[] = [];
-    const done = new Promise<void>((resolve) =>
-      systemClock().soon(() => {
-        order.push('soon');
-        resolve();
-      }),
-    );
-    void Promise.resolve().then(() => order.push('microtask'));
-    order.push('now');
-    await done;
-    expect(order).toEqual(['now', 'microtask', 'soon']);
-  });
 });
 
 describe('entropy', () => {

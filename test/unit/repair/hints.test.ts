@@ -282,6 +282,16 @@ describe('a delivery that fails', () => {
     },
   );
 
+  it('has longer for a large record, which may take its time on a slow link', () => {
+    const fixture = createHints();
+    fixture.keepAll(B, ['k']);
+    fixture.tick();
+    fixture.loaded(found(recordOf(1, 4 * 1024 * 1024)));
+    fixture.tick(TIMEOUT_MS + 3000);
+    fixture.answered();
+    expect([fixture.hints.total, fixture.handedOver.length]).toEqual([0, 1]);
+  });
+
   it('waits twice as long each time, up to five seconds', () => {
     const fixture = failing('unroutable');
     const pauses = [];

@@ -68,7 +68,6 @@ function createFixture(script: Script = () => []) {
       ticks.push(task);
       return () => void ticks.splice(0);
     },
-    soon: (task) => task(),
   };
   const bus: Bus = {
     send: (to, { type }, _, bulk) => void trace.push(`send ${type} to ${to}${bulk ? ', bulk' : ''}`),

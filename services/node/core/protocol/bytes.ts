@@ -38,10 +38,6 @@ export class ByteWriter {
     return this;
   }
 
-  u16(value: number): this {
-    return this.u8(value >>> 8).u8(value & 0xff);
-  }
-
   u32(value: number): this {
     this.#reserve(4);
     this.#length += 4;
