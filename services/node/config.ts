@@ -44,6 +44,7 @@ const sharedOptions = {
     200,
     600_000,
   ),
+  antiEntropyMs: whole('time from one comparison with another replica to the next', 10_000, 100, 86_400_000),
   valueBytesMax: whole('largest value, decoded', 16_777_216, 1, 31 * 1024 * 1024),
   clusterSecretFile: text('file', 'file whose content authenticates messages between nodes', ''),
   logLevel: oneOf(LOG_LEVELS, 'least important lines that are logged', 'info'),

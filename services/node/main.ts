@@ -69,11 +69,11 @@ async function serve(
 ): Promise<RunningNode> {
   const { log, metrics } = telemetry;
   const { document, versionSecret } = cluster;
-  const { nodeId: self, requestTimeoutMs, nodeTimeoutMs } = config;
+  const { nodeId: self, requestTimeoutMs, nodeTimeoutMs, antiEntropyMs } = config;
   const node = createNode({
     ...storage.identity,
     spareActor: freshActor(systemEntropy()),
-    ...{ self, document, versionSecret, digests, requestTimeoutMs, nodeTimeoutMs },
+    ...{ self, document, versionSecret, digests, requestTimeoutMs, nodeTimeoutMs, antiEntropyMs },
     limits: NODE_LIMITS,
   });
   const runtime = createRuntime({ node, storage, clock: systemClock(), metrics, onBug: die(log) });

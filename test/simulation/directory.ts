@@ -20,6 +20,8 @@ export interface Directory {
   readonly witnessed: Map<Key, Clock>;
   /** Not on the disk but for the judge: keys for which a hint was ever durable here. */
   readonly hinted: Set<Key>;
+  /** Not on the disk but for the judge: how many hints the life that is led on it began with. */
+  hintsAtOpening: number;
   /** Not on the disk but for the judge: the actors that it has renounced. */
   readonly formerActors: Actor[];
   /** Not on the disk but for the judge: the spare actors of the lives that were led on it. */
@@ -53,6 +55,7 @@ export function remakeDirectory(lost: Directory, random: Random): Directory {
 export function openDirectory(directory: Directory, wallSeconds: number): StorageIdentity {
   directory.incarnation = Math.max(directory.incarnation + 1, wallSeconds);
   directory.sequence++;
+  directory.hintsAtOpening = directory.hints.size;
   const { actor, counter, sequence, incarnation, complete, heights } = directory;
   const hints = [...directory.hints.values()].sort((a, b) => a.order - b.order);
   return { actor, counter, sequence, incarnation, complete, hints, heights };
@@ -60,7 +63,13 @@ export function openDirectory(directory: Directory, wallSeconds: number): Storag
 
 /** A change as it lies ready for the disk: of a record its bytes, so that nothing is shared. */
 export type DurableChange =
-  | { readonly type: 'record'; readonly key: Key; readonly bytes: Uint8Array; readonly counter: number }
+  | {
+      readonly type: 'record';
+      readonly key: Key;
+      readonly bytes: Uint8Array;
+      readonly counter: number;
+      readonly mends?: true;
+    }
   | Exclude<StorageChange, { type: 'record' }>;
 
 /** The change is on the disk. */
@@ -68,6 +77,7 @@ export function applyChange(directory: Directory, change: DurableChange): void {
   switch (change.type) {
     case 'record':
       directory.records.set(change.key, change.bytes);
+      if (change.mends) directory.quarantined.delete(change.key);
       directory.counter = Math.max(directory.counter, change.counter);
       return;
     case 'drop':
@@ -137,5 +147,5 @@ function emptyDirectory(node: NodeId): Omit<Directory, 'actor' | 'complete'> {
   const records = { records: new Map(), quarantined: new Set<Key>(), hints: new Map(), heights: new Map() };
   const judged = { witnessed: new Map(), hinted: new Set<Key>(), formerActors: [], spareActors: [] };
   const lost = { oldCopyOf: undefined, lostAtMs: undefined };
-  return { node, ...records, ...judged, ...lost, counter: 0, sequence: 0, incarnation: 0 };
+  return { node, ...records, ...judged, ...lost, counter: 0, sequence: 0, incarnation: 0, hintsAtOpening: 0 };
 }

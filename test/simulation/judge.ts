@@ -1,5 +1,7 @@
+import type { Key } from '../../services/node/core/types.js';
 import { EMPTY_CLOCK, mergeClocks } from '../../services/node/core/versioning/clock.js';
 import { checkCompleteness, checkDurability, checkPunctuality } from './checkers/answers.js';
+import { checkConvergence } from './checkers/convergence.js';
 import { createDotLedger } from './checkers/dots.js';
 import { createHistoryChecker } from './checkers/history.js';
 import { createDirectoryChecker } from './checkers/directories.js';
@@ -22,6 +24,8 @@ export interface Judge {
   final(request: Request, answer: Answer): void;
   /** A process that was left alone: nothing may be left of its requests (I11). */
   atRest(machine: Machine): void;
+  /** Everything was well for long enough. */
+  converged(machines: readonly Machine[], keys: readonly Key[]): void;
   conclude(): void;
   /** Requests that no answer came to. */
   unanswered(): number;
@@ -104,6 +108,9 @@ export function createJudge(scene: Scene, plan: Plan, violations: readonly Viola
       hints.atRest(machine);
       disks.atRest(machine);
     },
+    converged: (machines, keys) => {
+      checkConvergence(scene, machines, keys);
+    },
     conclude: () => {
       history.conclude();
     },
@@ -113,8 +120,8 @@ export function createJudge(scene: Scene, plan: Plan, violations: readonly Viola
 
 function checkRest(scene: Scene, { id, life }: Machine): void {
   if (!life) return;
-  // What is left of hints is judged by itself: some can never be delivered.
-  const { hints: _hints, ...sizes } = life.node.sizes();
+  // What is left of hints and damaged keys is judged by itself: some can never be delivered, or mended.
+  const { hints: _hints, damagedKeys: _damagedKeys, ...sizes } = life.node.sizes();
   if (Object.values(sizes).some((size) => size !== 0)) {
     scene.report('I11', `${id} still holds ${JSON.stringify(sizes)} when all its requests are over`);
   }

@@ -58,7 +58,13 @@ export interface MachineParts {
   /** What is the same for all nodes of the cluster. */
   readonly cluster: Pick<
     NodeOptions,
-    'document' | 'versionSecret' | 'digests' | 'requestTimeoutMs' | 'nodeTimeoutMs' | 'limits'
+    | 'document'
+    | 'versionSecret'
+    | 'digests'
+    | 'requestTimeoutMs'
+    | 'nodeTimeoutMs'
+    | 'antiEntropyMs'
+    | 'limits'
   >;
 }
 
@@ -253,6 +259,7 @@ function storageOf(state: State, machine: Machine, gate: Gate, wallSeconds: numb
     disk: state.diskState,
     gate,
     schedule,
+    md5: (key) => state.cluster.digests.md5(key),
     syncMs: () => least + random.fraction() * (most - least),
     readMs: () => (state.disk.readMs === 0 || random.chance(0.5) ? 0 : random.fraction() * state.disk.readMs),
     onDurable: (key, record) => {

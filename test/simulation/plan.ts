@@ -16,6 +16,8 @@ export interface Plan {
   readonly requestTimeoutMs: number;
   /** Silent for so long, a node is dead; for a quarter of it, suspect. */
   readonly nodeTimeoutMs: number;
+  /** From one comparison of replicas to the next. */
+  readonly antiEntropyMs: number;
   /** Bounds of each node (I14). */
   readonly limits: PlanLimits;
   readonly network: NetworkPlan;

@@ -5,6 +5,7 @@ import type { FaultName } from './figures.js';
 import { proveLiveness, readEverything } from './phases.js';
 import type { Plan } from './plan.js';
 import type { Seed } from './random.js';
+import { keyOf } from './values.js';
 import { createWorld, type World } from './world.js';
 
 /** What became of one plan. Plain data. */
@@ -48,6 +49,10 @@ export async function simulate(plan: Plan, options: SimulationOptions = {}): Pro
   await readEverything(counts.world);
   await schedule.run(schedule.nowMs + settleMs(plan));
   for (const machine of world.machines) world.judge.atRest(machine);
+  world.judge.converged(
+    world.machines,
+    Array.from({ length: plan.keys }, (_, i) => keyOf(i)),
+  );
   await stopAll(world);
   world.judge.conclude();
   return resultOf(world, counts);
@@ -111,9 +116,9 @@ function recoverMs({ nodeTimeoutMs }: Plan): number {
   return 4 * nodeTimeoutMs;
 }
 
-/** Longer than the longest pause between deliveries of hints, beside. */
+/** Longer than the longest pause between deliveries of hints, and than it takes to compare with everybody twice, beside. */
 function drainMs(plan: Plan): number {
-  return settleMs(plan) + recoverMs(plan) + 6000;
+  return settleMs(plan) + recoverMs(plan) + 6000 + 2 * (plan.antiEntropyMs + plan.nodes * 2000);
 }
 
 /**

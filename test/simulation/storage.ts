@@ -1,7 +1,12 @@
-import type { ReadResult } from '../../services/node/core/protocol/events.js';
-import type { Key, VersionedRecord } from '../../services/node/core/types.js';
+import type { ReadResult, ScanRange } from '../../services/node/core/protocol/events.js';
+import type { Digests, Key, VersionedRecord } from '../../services/node/core/types.js';
 import { decodeRecord, encodeRecord } from '../../services/node/core/versioning/recordCodec.js';
-import type { Storage, StorageChange, StorageIdentity } from '../../services/node/ports/storage.js';
+import type {
+  RecordScan,
+  Storage,
+  StorageChange,
+  StorageIdentity,
+} from '../../services/node/ports/storage.js';
 import { applyChange, type Directory, type DurableChange } from './directory.js';
 import type { Gate } from './gate.js';
 import type { Schedule } from './schedule.js';
@@ -34,6 +39,7 @@ export interface StorageParts {
   readonly schedule: Schedule;
   readonly syncMs: () => number;
   readonly readMs: () => number;
+  readonly md5: Digests['md5'];
   readonly onDurable: (key: Key, record: VersionedRecord) => void;
   /** Anything else has become durable. */
   readonly onChanged: (change: DurableChange) => void;
@@ -52,6 +58,8 @@ interface Pending {
 interface State extends StorageParts {
   waiting: Pending[];
   batch: Pending[] | undefined;
+  /** A batch has ended, and the process, which is stopped, does not know it. */
+  isUnanswered: boolean;
   scheduled: boolean;
   healthy: boolean;
   /** The batch whose failure made the disk unhealthy. */
@@ -59,14 +67,25 @@ interface State extends StorageParts {
   crashed: boolean;
   closed: boolean;
   whenIdle: (() => void)[];
+  /** Scans that wait for the end of the batch under way. */
+  whenBetween: (() => void)[];
 }
 
 const RECOVERY_MS = 500;
 /** Few, so that a slow disk is soon behind and refuses single changes between others that it takes. */
 const WAITING_MAX = 12;
+const PAGE_ENTRIES = 2;
 
 export function openStorage(parts: StorageParts): SimulatedStorage {
-  const fresh = { waiting: [], batch: undefined, scheduled: false, failed: [], whenIdle: [] };
+  const fresh = {
+    waiting: [],
+    batch: undefined,
+    isUnanswered: false,
+    scheduled: false,
+    failed: [],
+    whenIdle: [],
+    whenBetween: [],
+  };
   const state: State = { ...parts, ...fresh, healthy: true, crashed: false, closed: false };
   return {
     identity: parts.identity,
@@ -77,6 +96,13 @@ export function openStorage(parts: StorageParts): SimulatedStorage {
       enqueue(state, change, done);
     },
     scan: () => scan(parts.directory),
+    openScan: (range, begun) => {
+      const open = (): void => {
+        openScan(state, range, begun);
+      };
+      if (state.batch || state.isUnanswered) state.whenBetween.push(open);
+      else open();
+    },
     stats: () => ({
       healthy: state.healthy && !state.closed,
       sequence: parts.directory.sequence,
@@ -120,9 +146,9 @@ function enqueue(state: State, change: StorageChange, done: (error?: Error) => v
 function durable(change: StorageChange): DurableChange {
   if (change.type === 'keepHeights') return { ...change, heights: new Map(change.heights) };
   if (change.type !== 'record') return change;
-  const { type, key, record, counter } = change;
+  const { type, key, record, counter, mends } = change;
   // Bytes of its own: an encoder may hand out memory that it shares with the record's values.
-  return { type, key, bytes: encodeRecord(record).slice(), counter };
+  return { type, key, bytes: encodeRecord(record).slice(), counter, ...(mends && { mends }) };
 }
 
 /** Everything that one turn of the event loop writes travels in one batch. */
@@ -146,9 +172,12 @@ function sync(state: State, batch: Pending[]): void {
   if (!failed) apply(state, batch);
   else state.failed = batch;
   state.batch = undefined;
+  state.isUnanswered = true;
   state.gate.enter(() => {
+    state.isUnanswered = false;
     if (failed) failAll(state, batch);
     else for (const { done } of batch) done();
+    for (const begin of state.whenBetween.splice(0)) begin();
     if (state.waiting.length > 0) beginSoon(state);
     else if (!state.batch) for (const idle of state.whenIdle.splice(0)) idle();
   });
@@ -206,6 +235,49 @@ function later(state: State, ms: number, task: () => void): void {
   state.schedule.after(ms, () => {
     if (!state.crashed) state.gate.enter(task);
   });
+}
+
+/** The view is copied; pages come one by one, a little later each. */
+function openScan(state: State, range: ScanRange, begun: (scan?: RecordScan) => void): void {
+  if (state.closed || !state.healthy) {
+    begun();
+    return;
+  }
+  const { directory } = state;
+  const inRange = (key: Key): boolean => isWithin(range, key, state.md5);
+  const keys = [...directory.records.keys()].filter((key) => inRange(key) && !directory.quarantined.has(key));
+  const entries = keys
+    .sort((a, b) => (orderOf(state.md5, a) < orderOf(state.md5, b) ? -1 : 1))
+    .map((key) => ({ key, record: decodeRecord(directory.records.get(key)!) }));
+  const damaged = [...directory.quarantined].filter(inRange);
+  let closed = false;
+  begun({
+    next: (done) => {
+      later(state, state.readMs(), () => {
+        const page = entries.splice(0, PAGE_ENTRIES);
+        const isLast = entries.length === 0;
+        if (closed || state.closed) done();
+        else done({ entries: page, damaged: isLast ? damaged : [], isLast });
+      });
+    },
+    close: () => {
+      closed = true;
+    },
+  });
+}
+
+function isWithin({ from, through, after }: ScanRange, key: Key, md5: Digests['md5']): boolean {
+  const position = textOf(md5(key));
+  if (after !== undefined && orderOf(md5, key) <= orderOf(md5, after)) return false;
+  return position >= textOf(from) && position <= textOf(through);
+}
+
+function orderOf(md5: Digests['md5'], key: Key): string {
+  return textOf(md5(key)) + key;
+}
+
+function textOf(position: Uint8Array): string {
+  return String.fromCharCode(...position.subarray(0, 8));
 }
 
 async function* scan({

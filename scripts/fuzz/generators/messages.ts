@@ -1,17 +1,18 @@
 import fc from 'fast-check';
 import { ERRORS } from '../../../services/node/core/errors.js';
 import type { ErrorCode, RequestError } from '../../../services/node/core/errors.js';
-import { HEIGHTS_MAX } from '../../../services/node/core/protocol/messages.js';
+import { HEIGHTS_MAX, LEAF_TABLE_BYTES, ROOTS_MAX } from '../../../services/node/core/protocol/messages.js';
 import type {
   ForwardAnswer,
   Message,
   NodeHeight,
+  PullAnswer,
   PutOutcome,
   PutRequest,
   ReadAnswer,
 } from '../../../services/node/core/protocol/messages.js';
 import { LIMITS } from '../../../services/node/core/types.js';
-import type { Actor, Key, NodeId, VersionedRecord } from '../../../services/node/core/types.js';
+import type { Actor, Key, NodeId, Partition, VersionedRecord } from '../../../services/node/core/types.js';
 import { compareDots } from '../../../services/node/core/versioning/clock.js';
 
 /** Everything that may stand in a message, hostile bytes and bounds included: what is made here must survive the wire. */
@@ -126,6 +127,15 @@ const heights: fc.Arbitrary<NodeHeight[]> = fc.array(
   { maxLength: HEIGHTS_MAX },
 );
 
+const partition = fc.nat(0xffff) as fc.Arbitrary<Partition>;
+const partitions = fc.array(partition, { maxLength: ROOTS_MAX });
+const roots = fc.array(plain({ partition, root: integer }), { maxLength: ROOTS_MAX });
+const listedKey = plain({ key, hash: integer, bytes: integer, isExpired: fc.boolean() });
+const leafRange = fc.tuple(fc.nat(0xff), fc.nat(0xff)).map(([a, b]) => ({
+  first: Math.min(a, b),
+  last: Math.max(a, b),
+}));
+
 /** One arbitrary for each type of message: a new type breaks the build until it has one. */
 export const messagesByType: { [T in Message['type']]: fc.Arbitrary<Extract<Message, { type: T }>> } = {
   read: plain({ type: fc.constant('read'), request, key, strict: fc.boolean() }),
@@ -141,6 +151,44 @@ export const messagesByType: { [T in Message['type']]: fc.Arbitrary<Extract<Mess
   }),
   forward: plain({ type: fc.constant('forward'), request, put: putRequest }),
   forwardReply: plain({ type: fc.constant('forwardReply'), request, answer: forwardAnswer }),
+  compare: plain({ type: fc.constant('compare'), request, roots }),
+  compared: plain({ type: fc.constant('compared'), request, differing: partitions, unready: partitions }),
+  leaves: plain({ type: fc.constant('leaves'), request, partition }),
+  leavesReply: plain(
+    {
+      type: fc.constant('leavesReply' as const),
+      request,
+      leaves: fc.uint8Array({ minLength: LEAF_TABLE_BYTES, maxLength: LEAF_TABLE_BYTES }),
+    },
+    { requiredKeys: ['type', 'request'] },
+  ),
+  list: leafRange.chain(({ first, last }) =>
+    plain(
+      {
+        type: fc.constant('list' as const),
+        request,
+        partition,
+        first: fc.constant(first),
+        last: fc.constant(last),
+        after: key,
+      },
+      { requiredKeys: ['type', 'request', 'partition', 'first', 'last'] },
+    ),
+  ),
+  listed: plain(
+    {
+      type: fc.constant('listed' as const),
+      request,
+      page: plain({ more: fc.boolean(), entries: fc.array(listedKey, { maxLength: 40 }) }),
+    },
+    { requiredKeys: ['type', 'request'] },
+  ),
+  pull: plain({ type: fc.constant('pull'), request, key }),
+  pulled: plain({
+    type: fc.constant('pulled'),
+    request,
+    answer: fc.oneof(readAnswer, fc.constant<PullAnswer>({ status: 'damaged' })),
+  }),
   ping: plain({ type: fc.constant('ping'), request, heights }),
   pong: plain({ type: fc.constant('pong'), request, heights }),
 };

@@ -17,6 +17,7 @@ import { asError, openFailure } from './level-storage/errors.js';
 import { assumeIdentity } from './level-storage/identity.js';
 import { createKeyLayout, keyOf, rangeOf, type KeyLayout } from './level-storage/keys.js';
 import { loadKept, type Kept } from './level-storage/kept.js';
+import { recordScan } from './level-storage/recordScan.js';
 import { checked, loadQuarantine, lookUp, type Quarantine } from './level-storage/quarantine.js';
 import { createRecovery } from './level-storage/recovery.js';
 import type { Metadata } from './level-storage/values.js';
@@ -112,8 +113,6 @@ function storageOn(parts: Parts): Storage {
     await recovery.stop();
     await engine.close();
   };
-  metrics.gauge('rondo_storage_sequence', () => engine.metadata.sequence);
-  metrics.gauge('rondo_storage_pending_writes', () => queue.pending());
   return {
     identity: identityOf(engine.metadata, parts.kept),
     read: (key, done) => done(readFrom(readable(), key, parts, onDamage)),
@@ -127,6 +126,12 @@ function storageOn(parts: Parts): Storage {
       if (error) setImmediate(done, error);
     },
     scan: () => scanFrom(readable(), quarantine, onDamage),
+    openScan(range, begun) {
+      queue.between(() => {
+        const database = engine.healthy ? readable() : undefined;
+        begun(database && recordScan(database, parts.layout.objectRange(range), { ...parts, onDamage }));
+      });
+    },
     stats: () => ({
       healthy: engine.healthy && !closing,
       sequence: engine.metadata.sequence,

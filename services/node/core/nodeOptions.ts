@@ -24,6 +24,8 @@ export interface NodeOptions {
   readonly requestTimeoutMs: number;
   /** A node that has not answered for so long is dead; for a quarter of it, suspect. */
   readonly nodeTimeoutMs: number;
+  /** From one comparison with another replica to the next (I12). */
+  readonly antiEntropyMs: number;
   readonly limits: NodeLimits;
 }
 

@@ -19,6 +19,15 @@ export type Position = Brand<Uint8Array, 'Position'>;
 /** Index of one of the Q equal slices of the ring. */
 export type Partition = Brand<number, 'Partition'>;
 
+/** Positions from `from` to `through`, both included. */
+export interface PositionRange {
+  readonly from: Position;
+  readonly through: Position;
+}
+
+/** Stands for a record in comparisons (versioning/recordHash.ts): a whole number of 53 bits, never 0. */
+export type RecordHash = number;
+
 /** Names exactly one write (I4). */
 export interface Dot {
   readonly actor: Actor;

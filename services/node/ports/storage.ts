@@ -1,4 +1,4 @@
-import type { ReadResult } from '../core/protocol/events.js';
+import type { ReadResult, ScanPage, ScanRange } from '../core/protocol/events.js';
 import type { Actor, Height, Hint, Key, NodeId, VersionedRecord } from '../core/types.js';
 
 /** What a data directory knows about itself when it is opened. */
@@ -26,6 +26,8 @@ export type StorageChange =
       readonly key: Key;
       readonly record: VersionedRecord;
       readonly counter: number;
+      /** The key is damaged no more. */
+      readonly mends?: true;
     }
   /** Forgets the record of a key. */
   | { readonly type: 'drop'; readonly key: Key }
@@ -45,6 +47,13 @@ export interface StorageStats {
   readonly pendingWrites: number;
 }
 
+/** A view of part of the records, read page by page. */
+export interface RecordScan {
+  /** Calls `done` exactly once, later, with the next page; without one where the storage is closed or cannot be read. */
+  next(done: (page?: ScanPage) => void): void;
+  close(): void;
+}
+
 /**
  * Durable records of one node. Reads see only what is durable. Changes travel in synced batches, one at a time; a
  * record replaces the one before it (merging is the core's work). Changes take effect in the order of the calls.
@@ -58,6 +67,11 @@ export interface Storage {
   write(change: StorageChange, done: (error?: Error) => void): void;
   /** All sound records in order of (partition, position, key), as of the call; damaged ones are left out. */
   scan(): AsyncIterable<{ readonly key: Key; readonly record: VersionedRecord }>;
+  /**
+   * Calls `begun` exactly once, possibly before returning, between two batches: every change whose `done` was called is in
+   * the view, and no other. Without a scan where the storage is closed or not healthy.
+   */
+  openScan(range: ScanRange, begun: (scan?: RecordScan) => void): void;
   stats(): StorageStats;
   /** Finishes the writes already accepted, refuses new ones, closes. Idempotent. */
   close(): Promise<void>;

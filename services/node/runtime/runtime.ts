@@ -3,6 +3,7 @@ import {
   type Effect,
   type NodeEvent,
   type ReplyOutcome,
+  type ScanId,
   type SteppingNode,
   type Ticket,
   TICK_MS,
@@ -11,7 +12,7 @@ import type { GetOutcome, GetRequest, PutOutcome, PutRequest } from '../core/pro
 import type { NodeId } from '../core/types.js';
 import type { Bus, BusHandlers } from '../ports/bus.js';
 import type { Clock } from '../ports/clock.js';
-import type { Storage, StorageChange } from '../ports/storage.js';
+import type { RecordScan, Storage, StorageChange } from '../ports/storage.js';
 import type { Metrics } from '../ports/telemetry.js';
 
 /**
@@ -55,6 +56,7 @@ class NodeRuntime implements Runtime {
   readonly busHandlers: BusHandlers;
   readonly #options: RuntimeOptions;
   readonly #callers = new Map<Ticket, Caller>();
+  readonly #scans = new Map<ScanId, RecordScan>();
   readonly #queue: NodeEvent[] = [];
   #bus: Bus | undefined;
   #lastTicket: Ticket = 0;
@@ -127,6 +129,8 @@ class NodeRuntime implements Runtime {
     if (!this.#onIdle || liveRequests > 0) return;
     if (cells > 0 && this.#ticksForOthers-- > 0) return;
     this.#stopTicks?.();
+    for (const scan of this.#scans.values()) scan.close();
+    this.#scans.clear();
     this.#onIdle();
     this.#onIdle = undefined;
   }
@@ -170,7 +174,7 @@ class NodeRuntime implements Runtime {
         return;
       case 'load':
         this.#options.storage.read(effect.key, (result) => {
-          this.#dispatch({ type: 'loaded', purpose: effect.purpose, result });
+          this.#dispatch({ type: 'loaded', key: effect.key, purpose: effect.purpose, result });
         });
         return;
       case 'store':
@@ -190,6 +194,16 @@ class NodeRuntime implements Runtime {
         // Nobody waits: done again after a failure, or made superfluous by the next one.
         this.#options.storage.write(effect, () => undefined);
         return;
+      case 'scan':
+        this.#scan(effect);
+        return;
+      case 'scanNext':
+        this.#scanNext(effect.scan);
+        return;
+      case 'scanEnd':
+        this.#scans.get(effect.scan)?.close();
+        this.#scans.delete(effect.scan);
+        return;
       case 'reply':
         this.#callers.get(effect.ticket)?.(effect.reply);
         this.#callers.delete(effect.ticket);
@@ -205,11 +219,24 @@ class NodeRuntime implements Runtime {
   #change(effect: Extract<Effect, { type: 'store' | 'drop' }>): void {
     const { store, key } = effect;
     const change: StorageChange =
-      effect.type === 'drop'
-        ? { type: 'drop', key }
-        : { type: 'record', key, record: effect.record, counter: effect.counter };
+      effect.type === 'drop' ? { type: 'drop', key } : { ...effect, type: 'record' };
     this.#options.storage.write(change, (error) => {
       this.#dispatch({ type: error ? 'storeFailed' : 'stored', key, store });
+    });
+  }
+
+  #scan({ scan, range }: Extract<Effect, { type: 'scan' }>): void {
+    this.#options.storage.openScan(range, (opened) => {
+      if (opened) this.#scans.set(scan, opened);
+      this.#dispatch({ type: opened ? 'scanBegun' : 'scanFailed', scan });
+    });
+  }
+
+  #scanNext(scan: ScanId): void {
+    const opened = this.#scans.get(scan);
+    opened?.next((page) => {
+      if (page) this.#dispatch({ type: 'scanned', scan, page });
+      else this.#dispatch({ type: 'scanFailed', scan });
     });
   }
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { ReadResult } from '../../../services/node/core/protocol/events.js';
-import { Cells, type Waiter } from '../../../services/node/core/replica/cells.js';
+import type { Waiter } from '../../../services/node/core/replica/cell.js';
+import { Cells } from '../../../services/node/core/replica/cells.js';
 import type { Actor, Key, NodeId, VersionedRecord } from '../../../services/node/core/types.js';
 import { applyWrite, EMPTY_RECORD, mergeRecords } from '../../../services/node/core/versioning/record.js';
 
@@ -18,6 +19,9 @@ function peer(request: number): Waiter {
 
 const found = (record: VersionedRecord): ReadResult => ({ status: 'found', record });
 
+/** What is durable of a sound key, before and after; or what else whoever compares replicas has to know. */
+type Change = [VersionedRecord | undefined, VersionedRecord | undefined] | 'doubt' | 'damaged' | 'mended';
+
 /**
  * Cells whose port writes down what it is asked for. A mint adds a sibling of the actor `m<request>`; the requests in
  * `refused` leave the record be, those in `waiting` only wait for it.
@@ -30,6 +34,7 @@ function createCells({
 } = {}) {
   const log: string[] = [];
   const stores: VersionedRecord[] = [];
+  const changes: Change[] = [];
   const cells = new Cells(
     {
       load: (key) => void log.push(`load ${key}`),
@@ -54,10 +59,14 @@ function createCells({
         const who = waiter.for === 'repair' ? 'repair' : waiter.request;
         log.push(`${who} ${how === 'refused' ? 'failed' : how}`);
       },
+      changed: (_key, before, after) => void changes.push([before, after]),
+      doubted: () => void changes.push('doubt'),
+      damaged: () => void changes.push('damaged'),
+      mended: () => void changes.push('mended'),
     },
     bytesMax,
   );
-  return { cells, log, take: () => log.splice(0), stores };
+  return { cells, log, take: () => log.splice(0), stores, changes };
 }
 
 describe('the cells of keys that are being written', () => {

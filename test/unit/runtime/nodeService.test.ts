@@ -22,7 +22,15 @@ function createFixture() {
     replicas: 1,
     nodes: [{ id: SELF, busAddress: '', httpAddress: '', weight: 1, zone: '' }],
   });
-  const sizes = { liveRequests: 2, liveBytes: 3, settling: 4, cells: 5, hints: 6, repairs: 7 };
+  const sizes = {
+    liveRequests: 2,
+    liveBytes: 3,
+    settling: 4,
+    cells: 5,
+    hints: 6,
+    repairs: 7,
+    damagedKeys: 0,
+  };
   const view: NodeView = {
     complete: false,
     vouched: true,

@@ -19,7 +19,7 @@ const KEY = 'k' as Key;
 const OTHER = 'n2' as NodeId;
 const NOTHING: NodeSizes = {
   ...{ liveRequests: 0, liveBytes: 0, settling: 0, cells: 0 },
-  ...{ hints: 0, repairs: 0 },
+  ...{ hints: 0, repairs: 0, damagedKeys: 0 },
 };
 const VIEW: NodeView = {
   ...{ complete: true, vouched: true, actor: 'actor' as Actor },

@@ -9,6 +9,7 @@ import {
   openDirectory,
   remakeDirectory,
 } from '../../simulation/directory.js';
+import { simulatedDigests } from '../../simulation/digests.js';
 import { createGate } from '../../simulation/gate.js';
 import { stream } from '../../simulation/random.js';
 import { createSchedule } from '../../simulation/schedule.js';
@@ -43,6 +44,7 @@ function disk(directory: Directory) {
     disk: state,
     gate: createGate(),
     schedule,
+    md5: (key) => simulatedDigests().md5(key),
     syncMs: () => SYNC_MS,
     readMs: () => 0,
     onDurable: () => undefined,

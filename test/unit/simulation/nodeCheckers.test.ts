@@ -9,7 +9,10 @@ import type { Machine } from '../../simulation/machine.js';
 import { clock, handMadeScene, intent, KEY, NODES, record } from './support/scene.js';
 
 const [N1, N2, N3] = NODES as [NodeId, NodeId, NodeId];
-const EMPTY: NodeSizes = { liveRequests: 0, liveBytes: 0, settling: 0, cells: 0, hints: 0, repairs: 0 };
+const EMPTY: NodeSizes = {
+  ...{ liveRequests: 0, liveBytes: 0, settling: 0, cells: 0 },
+  ...{ hints: 0, repairs: 0, damagedKeys: 0 },
+};
 const LIMITS = {
   requestsMax: 2,
   requestBytesMax: 1000,

@@ -9,6 +9,7 @@ import {
   remakeDirectory,
 } from '../../simulation/directory.js';
 import { createFigures } from '../../simulation/figures.js';
+import { simulatedDigests } from '../../simulation/digests.js';
 import { createGate } from '../../simulation/gate.js';
 import { createNetwork } from '../../simulation/network.js';
 import { stream } from '../../simulation/random.js';
@@ -30,6 +31,7 @@ function disk(directory: Directory) {
     disk: state,
     gate,
     schedule,
+    md5: (key) => simulatedDigests().md5(key),
     syncMs: () => SYNC_MS,
     readMs: () => 0,
     onDurable: () => undefined,

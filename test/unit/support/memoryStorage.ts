@@ -1,4 +1,4 @@
-import type { ReadResult } from '../../../services/node/core/protocol/events.js';
+import type { ReadResult, ScanRange } from '../../../services/node/core/protocol/events.js';
 import type {
   Actor,
   Digests,
@@ -9,7 +9,7 @@ import type {
   VersionedRecord,
 } from '../../../services/node/core/types.js';
 import { decodeRecord, encodeRecord } from '../../../services/node/core/versioning/recordCodec.js';
-import type { Storage, StorageChange } from '../../../services/node/ports/storage.js';
+import type { RecordScan, Storage, StorageChange } from '../../../services/node/ports/storage.js';
 
 /**
  * Storage without a disk, for tests; it passes the contract suite of the port. A {@link MemoryDisk} outlives the storages
@@ -75,7 +75,11 @@ export function openMemoryStorage(disk: MemoryDisk, options: MemoryStorageOption
   let busy = false;
   let closing: Promise<void> | undefined;
   let onIdle: (() => void) | undefined;
+  const betweenBatches: (() => void)[] = [];
 
+  const openScan: Storage['openScan'] = (range, begun) => {
+    begun(disk.full || closing ? undefined : scanOf(disk, options.digests, range));
+  };
   const sync = (): void => {
     current = waiting.splice(0);
     setImmediate(() => {
@@ -85,6 +89,7 @@ export function openMemoryStorage(disk: MemoryDisk, options: MemoryStorageOption
       current = [];
       busy = false;
       for (const { done } of settled) done(error);
+      for (const task of betweenBatches.splice(0)) task();
       if (waiting.length > 0) start();
       else onIdle?.();
     });
@@ -115,6 +120,10 @@ export function openMemoryStorage(disk: MemoryDisk, options: MemoryStorageOption
     identity: { actor, complete, counter, sequence, incarnation, hints, heights },
     read: (key, done) => done(closing ? { status: 'failed' } : lookUp(disk, key)),
     write,
+    openScan(range, begun) {
+      if (busy && current.length > 0) betweenBatches.push(() => openScan(range, begun));
+      else openScan(range, begun);
+    },
     scan: () => scan(disk, options.digests, () => closing !== undefined),
     stats: () => ({
       healthy: !disk.full && !closing,
@@ -140,9 +149,10 @@ function commit(disk: MemoryDisk, changes: readonly Pending[]): void {
 /** Everything is copied here: the caller may change what it handed over. */
 function prepared(change: StorageChange): Omit<Pending, 'done'> {
   if (change.type === 'record') {
-    const { key, counter } = change;
+    const { key, counter, mends } = change;
     const bytes = encodeRecord(change.record);
     const apply = (disk: MemoryDisk): void => {
+      if (mends) disk.quarantined.delete(key);
       disk.records.set(key, bytes);
       disk.counter = Math.max(disk.counter, counter);
     };
@@ -201,16 +211,46 @@ function decoded(disk: MemoryDisk, key: Key): VersionedRecord | undefined {
   }
 }
 
+const PAGE_ENTRIES = 2;
+
+/** The view is copied at once. */
+function scanOf(disk: MemoryDisk, digests: Pick<Digests, 'md5'>, range: ScanRange): RecordScan {
+  const after = range.after === undefined ? '' : orderOf(digests, range.after);
+  const isWithin = (key: Key): boolean => {
+    const order = orderOf(digests, key);
+    const position = order.slice(0, 8);
+    return position >= textOf(range.from) && position <= textOf(range.through) && order > after;
+  };
+  const entries = soundRecords(disk, digests).filter(({ key }) => isWithin(key));
+  const damaged = [...disk.quarantined].filter(isWithin);
+  let closed = false;
+  return {
+    next: (done) => {
+      setImmediate(() => {
+        if (closed) return done();
+        const page = entries.splice(0, PAGE_ENTRIES).map(({ key, record }) => ({ key, record }));
+        const isLast = entries.length === 0;
+        done({ entries: page, damaged: isLast ? damaged : [], isLast });
+      });
+    },
+    close: () => void (closed = true),
+  };
+}
+
+function soundRecords(disk: MemoryDisk, digests: Pick<Digests, 'md5'>) {
+  const found = [...disk.records.keys()].flatMap((key) => {
+    const record = decoded(disk, key);
+    return record && !disk.quarantined.has(key) ? [{ key, record, order: orderOf(digests, key) }] : [];
+  });
+  return found.sort((a, b) => (a.order < b.order ? -1 : 1));
+}
+
 function scan(
   disk: MemoryDisk,
   digests: Pick<Digests, 'md5'>,
   isClosed: () => boolean,
 ): AsyncIterable<{ readonly key: Key; readonly record: VersionedRecord }> {
-  const found = [...disk.records.keys()].flatMap((key) => {
-    const record = decoded(disk, key);
-    return record && !disk.quarantined.has(key) ? [{ key, record, order: orderOf(digests, key) }] : [];
-  });
-  found.sort((a, b) => (a.order < b.order ? -1 : 1));
+  const found = soundRecords(disk, digests);
   return (async function* () {
     for (const { key, record } of found) {
       if (isClosed()) throw new Error('the storage is closed');
@@ -222,5 +262,9 @@ function scan(
 
 /** A partition is the top of a position, so that ordering by position orders by partition as well. */
 function orderOf(digests: Pick<Digests, 'md5'>, key: Key): string {
-  return String.fromCharCode(...digests.md5(key).subarray(0, 8)) + key;
+  return textOf(digests.md5(key).subarray(0, 8)) + key;
+}
+
+function textOf(bytes: Uint8Array): string {
+  return String.fromCharCode(...bytes);
 }

@@ -7,6 +7,8 @@ import {
   type NodeEvent,
   type NodeSizes,
   type ReplyOutcome,
+  type ScanId,
+  type ScanPage,
   type SteppingNode,
   type Ticket,
   TICK_MS,
@@ -16,7 +18,16 @@ import { foundDocument } from '../../../services/node/core/ring/document.js';
 import { positionOf } from '../../../services/node/core/ring/position.js';
 import { createRing, type ReplicaSet } from '../../../services/node/core/ring/replicaSets.js';
 import type { Actor, Key, NodeId } from '../../../services/node/core/types.js';
-import { commit, copyDisk, type Disk, type DiskEffect, emptyDisk, isOfDisk, loadFrom } from './stepDisk.js';
+import {
+  commit,
+  copyDisk,
+  type Disk,
+  type DiskEffect,
+  emptyDisk,
+  isOfDisk,
+  loadFrom,
+  scanFrom,
+} from './stepDisk.js';
 
 /**
  * Real nodes, driven by hand and in one thread: messages, loads and changes of the disk wait in one list until the test
@@ -96,7 +107,14 @@ export interface PendingChange {
   readonly effect: Exclude<DiskEffect, { type: 'store' }>;
 }
 
-export type Pending = PendingMessage | PendingLoad | PendingStore | PendingChange;
+/** The next page of a scan. */
+export interface PendingScan {
+  readonly kind: 'scan';
+  readonly node: NodeId;
+  readonly scan: ScanId;
+}
+
+export type Pending = PendingMessage | PendingLoad | PendingStore | PendingChange | PendingScan;
 
 export interface StepClusterOptions {
   readonly nodes?: number;
@@ -105,6 +123,8 @@ export interface StepClusterOptions {
   readonly incomplete?: readonly string[];
   /** `byHand`: probes of liveness wait like any message, and there are none before the first tick. */
   readonly probes?: 'atOnce' | 'byHand';
+  /** Absent: nodes do not compare what they hold. */
+  readonly antiEntropyMs?: number;
   /** Sees every effect before it is carried out. */
   readonly onEffect?: (node: NodeId, effect: Effect) => void;
 }
@@ -169,6 +189,8 @@ export function createStepCluster(options: StepClusterOptions = {}): StepCluster
   const nodes = new Map<NodeId, SteppingNode>();
   const pending: Pending[] = [];
   const probes: PendingMessage[] = [];
+  const begun: { readonly node: NodeId; readonly scan: ScanId }[] = [];
+  const scans = new Map<string, ScanPage>();
   const facts: Fact[] = [];
   const replies = new Map<Ticket, ReplyOutcome[]>();
   const [silent, absent] = [new Set<NodeId>(), new Set<NodeId>()];
@@ -192,7 +214,8 @@ export function createStepCluster(options: StepClusterOptions = {}): StepCluster
     const spareActor = `spare-${id}-${incarnation}` as Actor;
     const times = { requestTimeoutMs: TIMEOUT_MS, nodeTimeoutMs: NODE_TIMEOUT_MS };
     const limits = { ...NODE_LIMITS, ...options.limits };
-    const rest = { document, versionSecret: SECRET, digests: DIGESTS, limits };
+    const antiEntropyMs = options.antiEntropyMs ?? 1e9;
+    const rest = { antiEntropyMs, document, versionSecret: SECRET, digests: DIGESTS, limits };
     nodes.set(id, createNode({ self: id, ...identity, spareActor, ...times, ...rest }));
   }
 
@@ -203,6 +226,9 @@ export function createStepCluster(options: StepClusterOptions = {}): StepCluster
   function step(id: NodeId, event: NodeEvent): readonly Effect[] {
     const effects = nodes.get(id)!.step(event, now);
     for (const effect of effects) perform(id, effect);
+    for (let opened = begun.shift(); opened; opened = begun.shift()) {
+      step(opened.node, { type: 'scanBegun', scan: opened.scan });
+    }
     for (let probe = probes.shift(); probe; probe = probes.shift()) deliver(probe);
     return effects;
   }
@@ -213,7 +239,18 @@ export function createStepCluster(options: StepClusterOptions = {}): StepCluster
     else if (effect.type === 'load') pending.push({ kind: 'load', node, effect });
     else if (effect.type === 'observe') facts.push(effect.fact);
     else if (effect.type === 'reply') replies.get(effect.ticket)!.push(effect.reply);
+    else if (effect.type === 'scan') openScan(node, effect);
+    else if (effect.type === 'scanNext') pending.push({ kind: 'scan', node, scan: effect.scan });
+    else if (effect.type === 'scanEnd') scans.delete(`${node} ${effect.scan}`);
     else if (isOfDisk(effect)) change(node, effect);
+  }
+
+  function openScan(node: NodeId, { scan, range }: Extract<Effect, { type: 'scan' }>): void {
+    scans.set(
+      `${node} ${scan}`,
+      scanFrom(disk(node), (key) => DIGESTS.md5(key), range),
+    );
+    begun.push({ node, scan });
   }
 
   function send(from: NodeId, { to, message, remainingMs }: Extract<Effect, { type: 'send' }>): void {
@@ -251,7 +288,12 @@ export function createStepCluster(options: StepClusterOptions = {}): StepCluster
         return;
       case 'load': {
         const { key, purpose } = item.effect;
-        step(item.node, { type: 'loaded', purpose, result: loadFrom(disk(item.node), key) });
+        step(item.node, { type: 'loaded', key, purpose, result: loadFrom(disk(item.node), key) });
+        return;
+      }
+      case 'scan': {
+        const page = scans.get(`${item.node} ${item.scan}`);
+        if (page) step(item.node, { type: 'scanned', scan: item.scan, page });
         return;
       }
       case 'store':
@@ -341,7 +383,7 @@ export function createStepCluster(options: StepClusterOptions = {}): StepCluster
 
 export const NO_SIZES: NodeSizes = {
   ...{ liveRequests: 0, liveBytes: 0, settling: 0, cells: 0 },
-  ...{ hints: 0, repairs: 0 },
+  ...{ hints: 0, repairs: 0, damagedKeys: 0 },
 };
 
 const PUT = {

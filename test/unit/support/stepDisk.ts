@@ -1,4 +1,4 @@
-import type { Effect, ReadResult } from '../../../services/node/core/protocol/events.js';
+import type { Effect, ReadResult, ScanPage, ScanRange } from '../../../services/node/core/protocol/events.js';
 import type { Actor, Height, Hint, Key, NodeId, VersionedRecord } from '../../../services/node/core/types.js';
 
 /** What a data directory holds, all of it durable. */
@@ -53,6 +53,7 @@ export function commit(disk: Disk, effect: DiskEffect): void {
   switch (effect.type) {
     case 'store':
       disk.records.set(effect.key, effect.record);
+      if (effect.mends) disk.faults.delete(effect.key);
       disk.counter = Math.max(disk.counter, effect.counter);
       return;
     case 'drop':
@@ -70,6 +71,28 @@ export function commit(disk: Disk, effect: DiskEffect): void {
     case 'keepHeights':
       disk.heights = effect.heights;
   }
+}
+
+/** A scan of this disk, all in one page; its view is that of the call. */
+export function scanFrom(disk: Disk, md5: (key: Key) => Uint8Array, range: ScanRange): ScanPage {
+  const order = (key: Key): string => textOf(md5(key)) + key;
+  const isWithin = (key: Key): boolean => {
+    const position = textOf(md5(key));
+    if (range.after !== undefined && order(key) <= order(range.after)) return false;
+    return position >= textOf(range.from) && position <= textOf(range.through);
+  };
+  const keys = [...new Set([...disk.records.keys(), ...disk.faults.keys()])].filter(isWithin);
+  const found = keys.sort((a, b) => (order(a) < order(b) ? -1 : 1));
+  const entries = found.flatMap((key) => {
+    const result = loadFrom(disk, key);
+    return result.status === 'found' ? [{ key, record: result.record }] : [];
+  });
+  const damaged = found.filter((key) => loadFrom(disk, key).status === 'damaged');
+  return { entries, damaged, isLast: true };
+}
+
+function textOf(bytes: Uint8Array): string {
+  return String.fromCharCode(...bytes.subarray(0, 8));
 }
 
 export function isOfDisk(effect: Effect): effect is DiskEffect {

@@ -13,6 +13,7 @@ interface RecordWrite extends QueuedWrite {
   readonly key: Key;
   readonly operation: Operation;
   readonly counter: number;
+  readonly mends: boolean;
 }
 
 interface RecordDrop extends QueuedWrite {
@@ -46,10 +47,10 @@ export function pendingChange(
 ): PendingChange {
   switch (change.type) {
     case 'record': {
-      const { key, counter } = change;
+      const { key, counter, mends = false } = change;
       const objectKey = layout.objectKey(key);
       const operation = put(objectKey, sealRecord(objectKey, change.record));
-      return { type: 'record', key, operation, counter, sizeBytes: sizeOf(operation), done };
+      return { type: 'record', key, operation, counter, mends, sizeBytes: sizeOf(operation), done };
     }
     case 'drop': {
       const operation = del(layout.objectKey(change.key));
@@ -77,8 +78,8 @@ export interface Batch {
   /** In the order of acceptance. */
   readonly changes: readonly PendingChange[];
   readonly records: number;
-  /** Keys of which any change drops the record, also where a later one writes it anew. */
-  readonly dropped: readonly Key[];
+  /** Keys that any change drops or mends, also where a later one writes them anew. */
+  readonly sound: readonly Key[];
   readonly operations: readonly Operation[];
 }
 
@@ -86,7 +87,7 @@ export interface Batch {
 export function batchOf(changes: readonly PendingChange[]): Batch {
   const ofRecords = new Map<Key, Operation>();
   const asides: Operation[] = [];
-  const dropped: Key[] = [];
+  const sound: Key[] = [];
   let records = 0;
   for (const change of changes) {
     if (change.type === 'renounce') continue;
@@ -96,9 +97,9 @@ export function batchOf(changes: readonly PendingChange[]): Batch {
     }
     ofRecords.set(change.key, change.operation);
     if (change.type === 'record') records++;
-    else dropped.push(change.key);
+    if (change.type === 'drop' || change.mends) sound.push(change.key);
   }
-  return { changes, records, dropped, operations: [...ofRecords.values(), ...asides] };
+  return { changes, records, sound, operations: [...ofRecords.values(), ...asides] };
 }
 
 function aside(operation: Operation, done: (error?: Error) => void): Aside {

@@ -21,6 +21,8 @@ export interface CommitQueueOptions<W> {
 export interface CommitQueue<W> {
   /** False where the bound on accepted bytes would be passed; a lone write is taken whatever its size. */
   add(write: W): boolean;
+  /** Calls `task` exactly once while no batch is under way: now, or when the one that is has been answered. */
+  between(task: () => void): void;
   /** Asks for a batch even if nothing is written. */
   request(): void;
   /** Writes accepted and not yet durable. */
@@ -36,6 +38,7 @@ export function createCommitQueue<W extends QueuedWrite>(options: CommitQueueOpt
   let phase: 'idle' | 'scheduled' | 'committing' = 'idle';
   let requested = false;
   let whenIdle: (() => void)[] = [];
+  const whenBetween: (() => void)[] = [];
 
   const schedule = (): void => {
     if (phase !== 'idle') return;
@@ -46,22 +49,15 @@ export function createCommitQueue<W extends QueuedWrite>(options: CommitQueueOpt
   const run = async (): Promise<void> => {
     phase = 'committing';
     requested = false;
-    current = take();
+    current = takeBatch(waiting, options.batchBytesMax);
     const error = await options.commit(current).then(() => undefined, asError);
     const settled = error ? [...current, ...waiting.splice(0)] : current;
     current = [];
     phase = 'idle';
     for (const write of settled) pendingBytes -= write.sizeBytes;
     for (const write of settled) write.done(error);
+    for (const task of whenBetween.splice(0)) task();
     afterwards();
-  };
-
-  const take = (): readonly W[] => {
-    let bytes = 0;
-    const beyond = waiting.findIndex(
-      (write, i) => (bytes += write.sizeBytes) > options.batchBytesMax && i > 0,
-    );
-    return waiting.splice(0, beyond < 0 ? waiting.length : beyond);
   };
 
   const afterwards = (): void => {
@@ -80,6 +76,10 @@ export function createCommitQueue<W extends QueuedWrite>(options: CommitQueueOpt
       schedule();
       return true;
     },
+    between(task) {
+      if (phase === 'committing') whenBetween.push(task);
+      else task();
+    },
     request() {
       requested = true;
       schedule();
@@ -87,4 +87,10 @@ export function createCommitQueue<W extends QueuedWrite>(options: CommitQueueOpt
     pending: () => waiting.length + current.length,
     idle: () => (phase === 'idle' ? Promise.resolve() : new Promise((resolve) => whenIdle.push(resolve))),
   };
+}
+
+function takeBatch<W extends QueuedWrite>(waiting: W[], bytesMax: number): readonly W[] {
+  let bytes = 0;
+  const beyond = waiting.findIndex((write, i) => (bytes += write.sizeBytes) > bytesMax && i > 0);
+  return waiting.splice(0, beyond < 0 ? waiting.length : beyond);
 }

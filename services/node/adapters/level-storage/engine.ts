@@ -88,7 +88,7 @@ async function sync(
   target: Database,
   batch: Batch,
 ): Promise<void> {
-  const moves = quarantine.moves(target, batch.dropped);
+  const moves = quarantine.moves(target, batch.sound);
   const sequence = state.metadata.sequence + 1;
   const identity = identityAfter(state, batch);
   const metadata = { ...state.metadata, ...identity, sequence, damaged: quarantine.total };

@@ -1,4 +1,5 @@
 import { DecodeError } from '../../core/protocol/bytes.js';
+import type { ScanRange } from '../../core/protocol/events.js';
 import type { Digests, Key, NodeId } from '../../core/types.js';
 
 /**
@@ -23,6 +24,8 @@ export interface Range {
 export interface KeyLayout {
   objectKey(key: Key): Uint8Array;
   quarantineKey(key: Key): Uint8Array;
+  /** Where the records of a scan lie. */
+  objectRange(range: ScanRange): Range;
 }
 
 /** `partitions` is a power of two up to 65,536. */
@@ -37,9 +40,23 @@ export function createKeyLayout(partitions: number, digests: Pick<Digests, 'md5'
     bytes.write(key, KEY_OFFSET, 'latin1');
     return bytes;
   };
+  const start = (position: Uint8Array): Uint8Array => {
+    const bytes = Buffer.from([SPACES.object, 0, 0, ...position]);
+    bytes.writeUInt16BE(bytes.readUInt16BE(POSITION_OFFSET) >>> shift, 1);
+    return bytes;
+  };
+  const startBehind = (position: Uint8Array): Uint8Array => {
+    const next = Buffer.from(position);
+    next.writeBigUInt64BE(BigInt.asUintN(64, next.readBigUInt64BE() + 1n));
+    return next.readBigUInt64BE() === 0n ? Uint8Array.of(SPACES.object + 1) : start(next);
+  };
   return {
     objectKey: (key) => make('object', key),
     quarantineKey: (key) => make('quarantine', key),
+    objectRange: ({ from, through, after }) => ({
+      gte: after === undefined ? start(from) : Buffer.concat([make('object', after), Uint8Array.of(0)]),
+      lt: startBehind(through),
+    }),
   };
 }
 

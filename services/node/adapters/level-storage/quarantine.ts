@@ -8,10 +8,11 @@ import { openRecord } from './values.js';
 /**
  * Keys whose record was found damaged. Such a record is never served: its raw bytes move to the quarantine range in the
  * next batch, and the key counts as damaged from then on, whatever is written to it later, because what was lost with it
- * may have been acknowledged (I2); only dropping the key ends that. Kept over restarts by the quarantine range itself.
+ * may have been acknowledged (I2); only dropping or mending the key ends that. Kept over restarts by the quarantine range itself.
  */
 export interface Quarantine {
   has(key: Key): boolean;
+  keys(): readonly Key[];
   /** Notes damage that a read met; true where it is new. */
   add(key: Key): boolean;
   /** Whether damaged records wait for being moved. */
@@ -19,17 +20,17 @@ export interface Quarantine {
   /** Damaged records found since the directory was made. */
   readonly total: number;
   /**
-   * What moves some of the waiting records, judged anew by what `database` holds now, and forgets the marks of `dropped`
-   * keys. No batch may be under way; the dropping itself comes behind these operations.
+   * What moves some of the waiting records, judged anew by what `database` holds now, and forgets the marks of `sound`
+   * keys, which were dropped or mended. No batch may be under way; the dropping itself comes behind these operations.
    */
-  moves(database: Database, dropped: readonly Key[]): Moves;
+  moves(database: Database, sound: readonly Key[]): Moves;
   /** The batch with these moves is durable. */
   moved(moves: Moves): void;
 }
 
 export interface Moves {
   readonly keys: readonly Key[];
-  readonly dropped: readonly Key[];
+  readonly sound: readonly Key[];
   readonly operations: readonly Operation[];
 }
 
@@ -56,6 +57,7 @@ function quarantineOf(keys: Set<Key>, layout: KeyLayout, before: number): Quaran
   let total = before;
   return {
     has: (key) => keys.has(key),
+    keys: () => [...keys],
     add(key) {
       if (waiting.has(key)) return false;
       keys.add(key);
@@ -69,15 +71,15 @@ function quarantineOf(keys: Set<Key>, layout: KeyLayout, before: number): Quaran
     get total() {
       return total;
     },
-    moves(database, dropped) {
-      const marked = dropped.filter((key) => keys.has(key));
+    moves(database, sound) {
+      const marked = sound.filter((key) => keys.has(key));
       const cleared = marked.map((key): Operation => ({ type: 'del', key: layout.quarantineKey(key) }));
       const moves = movesOf(database, layout, waiting);
-      return { ...moves, dropped, operations: [...moves.operations, ...cleared] };
+      return { ...moves, sound, operations: [...moves.operations, ...cleared] };
     },
     moved(moves) {
       for (const key of moves.keys) waiting.delete(key);
-      for (const key of moves.dropped) {
+      for (const key of moves.sound) {
         keys.delete(key);
         waiting.delete(key);
       }
@@ -85,7 +87,7 @@ function quarantineOf(keys: Set<Key>, layout: KeyLayout, before: number): Quaran
   };
 }
 
-function movesOf(database: Database, layout: KeyLayout, waiting: ReadonlySet<Key>): Omit<Moves, 'dropped'> {
+function movesOf(database: Database, layout: KeyLayout, waiting: ReadonlySet<Key>): Omit<Moves, 'sound'> {
   const keys: Key[] = [];
   const operations: Operation[] = [];
   let bytes = 0;

@@ -12,6 +12,7 @@ import type {
   ForwardAnswer,
   Message,
   NodeHeight,
+  PullAnswer,
   ReadAnswer,
   RequestNumber,
   WriteAnswer,
@@ -31,7 +32,8 @@ import {
   writePutOutcome,
   writePutRequest,
 } from './requestCodec.js';
-import { wordCodec } from './words.js';
+import { comparisonBytes, readComparison, writeComparison } from './comparisonCodec.js';
+import { type WordCodec, wordCodec } from './words.js';
 
 /**
  * Binary form of every node-to-node message: type, request number, then the fields in order. Decoding is strict: an
@@ -51,8 +53,18 @@ const TYPES = wordCodec<Message['type']>({
   forwardReply: 6,
   ping: 7,
   pong: 8,
+  compare: 9,
+  compared: 10,
+  leaves: 11,
+  leavesReply: 12,
+  list: 13,
+  listed: 14,
+  pull: 15,
+  pulled: 16,
 });
-const READ_STATUSES = wordCodec<ReadAnswer['status']>({ found: 0, missing: 1, incomplete: 2, refused: 3 });
+const READ_CODES = { found: 0, missing: 1, incomplete: 2, refused: 3 } as const;
+const READ_STATUSES = wordCodec<ReadAnswer['status']>(READ_CODES);
+const PULL_STATUSES = wordCodec<PullAnswer['status']>({ ...READ_CODES, damaged: 4 });
 const WRITE_ANSWERS = wordCodec<WriteAnswer>({ stored: 0, refused: 1, incomplete: 2 });
 /** Whether the sender of a write asks for a hint. */
 const WRITES = wordCodec<'own' | 'hint'>({ own: 0, hint: 1 });
@@ -96,8 +108,7 @@ export function writeMessage(out: ByteWriter, message: Message): void {
       STRICTNESS.write(out, message.strict ? 'strict' : 'any');
       return;
     case 'readReply':
-      READ_STATUSES.write(out, message.answer.status);
-      if (message.answer.status === 'found') writeRecord(out, message.answer.record);
+      writeAnswer(out, READ_STATUSES, message.answer);
       return;
     case 'write':
       out.latin1(message.key);
@@ -119,9 +130,32 @@ export function writeMessage(out: ByteWriter, message: Message): void {
     case 'pong':
       writeHeights(out, message.heights);
       return;
+    case 'pull':
+      out.latin1(message.key);
+      return;
+    case 'pulled':
+      writeAnswer(out, PULL_STATUSES, message.answer);
+      return;
+    case 'compare':
+    case 'compared':
+    case 'leaves':
+    case 'leavesReply':
+    case 'list':
+    case 'listed':
+      writeComparison(out, message);
+      return;
     default:
       assertNever(message);
   }
+}
+
+function writeAnswer<A extends PullAnswer>(
+  out: ByteWriter,
+  statuses: WordCodec<A['status']>,
+  answer: A,
+): void {
+  statuses.write(out, answer.status);
+  if (answer.status === 'found') writeRecord(out, answer.record);
 }
 
 function writeHeights(out: ByteWriter, heights: readonly NodeHeight[]): void {
@@ -136,7 +170,7 @@ function readBody(type: Message['type'], request: RequestNumber, input: ByteRead
     case 'read':
       return { type, request, key: readKey(input), strict: STRICTNESS.read(input) === 'strict' };
     case 'readReply':
-      return { type, request, answer: readReadAnswer(input) };
+      return { type, request, answer: readAnswer(input, READ_STATUSES.read(input)) };
     case 'write':
       return readWrite(request, readKey(input), input);
     case 'writeReply':
@@ -148,6 +182,17 @@ function readBody(type: Message['type'], request: RequestNumber, input: ByteRead
     case 'ping':
     case 'pong':
       return { type, request, heights: readHeights(input) };
+    case 'pull':
+      return { type, request, key: readKey(input) };
+    case 'pulled':
+      return { type, request, answer: readAnswer(input, PULL_STATUSES.read(input)) };
+    case 'compare':
+    case 'compared':
+    case 'leaves':
+    case 'leavesReply':
+    case 'list':
+    case 'listed':
+      return readComparison(type, request, input);
     default:
       return assertNever(type);
   }
@@ -172,9 +217,9 @@ function readHeights(input: ByteReader): NodeHeight[] {
   return heights;
 }
 
-function readReadAnswer(input: ByteReader): ReadAnswer {
-  const status = READ_STATUSES.read(input);
-  return status === 'found' ? { status, record: readRecord(input) } : { status };
+function readAnswer<S extends PullAnswer['status']>(input: ByteReader, status: S) {
+  if (status === 'found') return { status: 'found', record: readRecord(input) } as const;
+  return { status: status as Exclude<S, 'found'> };
 }
 
 function readForwardAnswer(input: ByteReader): ForwardAnswer {
@@ -187,7 +232,17 @@ function bodyBytes(message: Message): number {
     case 'read':
       return keyBytes(message.key) + 1;
     case 'readReply':
+    case 'pulled':
       return 1 + (message.answer.status === 'found' ? recordBytes(message.answer.record) : 0);
+    case 'pull':
+      return keyBytes(message.key);
+    case 'compare':
+    case 'compared':
+    case 'leaves':
+    case 'leavesReply':
+    case 'list':
+    case 'listed':
+      return comparisonBytes(message);
     case 'write':
       return (
         keyBytes(message.key) +

@@ -1,4 +1,4 @@
-import type { Actor, Height, Hint, Instant, Key, NodeId, VersionedRecord } from '../types.js';
+import type { Actor, Height, Hint, Instant, Key, NodeId, PositionRange, VersionedRecord } from '../types.js';
 import type { GetOutcome, GetRequest, Message, PutOutcome, PutRequest, RequestNumber } from './messages.js';
 
 /** The runtime's name for a caller that waits; echoed in the `reply` effect. */
@@ -13,9 +13,15 @@ export type ReadResult =
 
 /** Why a record is loaded; comes back with it, so that the core keeps no table of loads. */
 export type LoadPurpose =
-  | { readonly for: 'cell'; readonly key: Key }
+  | { readonly for: 'cell' }
   | { readonly for: 'localRead'; readonly request: RequestNumber; readonly strict: boolean }
-  | { readonly for: 'hint'; readonly target: NodeId; readonly key: Key }
+  | { readonly for: 'hint'; readonly target: NodeId }
+  | {
+      readonly for: 'pull';
+      readonly from: NodeId;
+      readonly request: RequestNumber;
+      readonly deadlineMs: number;
+    }
   | {
       readonly for: 'replicaRead';
       readonly from: NodeId;
@@ -26,6 +32,23 @@ export type LoadPurpose =
 
 /** Names one store effect; grows by one for each. */
 export type StoreId = number;
+
+/** Names one scan of this life of the node. */
+export type ScanId = number;
+
+/** Records whose keys have these positions, in order of (position, key). */
+export interface ScanRange extends PositionRange {
+  /** Only what comes behind this key. */
+  readonly after?: Key;
+}
+
+/** Some of the records of a scan, in order. */
+export interface ScanPage {
+  readonly entries: readonly { readonly key: Key; readonly record: VersionedRecord }[];
+  /** Keys that have a place in this page, and whose records are damaged. */
+  readonly damaged: readonly Key[];
+  readonly isLast: boolean;
+}
 
 /** Everything that can happen to a node. */
 export type NodeEvent =
@@ -40,11 +63,15 @@ export type NodeEvent =
       readonly remainingMs: number;
     }
   | { readonly type: 'unroutable'; readonly to: NodeId; readonly message: Message }
-  | { readonly type: 'loaded'; readonly purpose: LoadPurpose; readonly result: ReadResult }
+  | { readonly type: 'loaded'; readonly key: Key; readonly purpose: LoadPurpose; readonly result: ReadResult }
   | { readonly type: 'stored'; readonly key: Key; readonly store: StoreId }
   | { readonly type: 'storeFailed'; readonly key: Key; readonly store: StoreId }
   | { readonly type: 'hintStored'; readonly target: NodeId; readonly key: Key; readonly durable: boolean }
   | { readonly type: 'renounceStored'; readonly durable: boolean }
+  /** The view of a scan is fixed, between two batches: what was stored before is in it, and nothing that comes later. */
+  | { readonly type: 'scanBegun'; readonly scan: ScanId }
+  | { readonly type: 'scanned'; readonly scan: ScanId; readonly page: ScanPage }
+  | { readonly type: 'scanFailed'; readonly scan: ScanId }
   /** Due at least every {@link TICK_MS}: deadlines are judged at ticks. `sequence`: of the last synced batch here. */
   | { readonly type: 'tick'; readonly sequence: number }
   /** No new requests from now on; what is live may finish. */
@@ -72,7 +99,15 @@ export type Fact =
   | 'readRepaired'
   | 'readRepairSkipped'
   | 'damagedRead'
-  | 'directoryRenounced';
+  | 'directoryRenounced'
+  | 'treeBuilt'
+  | 'treeGivenUp'
+  | 'exchangeSame'
+  | 'exchangeRepaired'
+  | 'exchangeFailed'
+  | 'keyPulled'
+  | 'keyMended'
+  | 'strayFound';
 
 /** Everything a node can want done, in the order given. `send` of a record never precedes its `stored` (R1). */
 export type Effect =
@@ -92,6 +127,8 @@ export type Effect =
       readonly record: VersionedRecord;
       /** Highest counter that this node has minted; goes into the same synced batch (R2). */
       readonly counter: number;
+      /** The key is damaged no more: all that was lost of it is in this record. */
+      readonly mends?: true;
     }
   /** Forgets a record that was handed over; answered like a store. */
   | { readonly type: 'drop'; readonly store: StoreId; readonly key: Key }
@@ -101,6 +138,11 @@ export type Effect =
   /** This directory goes on under `actor`, whose counters up to `counter` are used, and is not complete (I4, R12); answered by `renounceStored`. */
   | { readonly type: 'renounce'; readonly actor: Actor; readonly counter: number }
   | { readonly type: 'keepHeights'; readonly heights: ReadonlyMap<NodeId, Height> }
+  /** Answered by `scanBegun`, or `scanFailed`; each `scanNext` by `scanned`, or `scanFailed`. */
+  | { readonly type: 'scan'; readonly scan: ScanId; readonly range: ScanRange }
+  | { readonly type: 'scanNext'; readonly scan: ScanId }
+  /** Nothing more is wanted of it; also after its last page or failure. */
+  | { readonly type: 'scanEnd'; readonly scan: ScanId }
   | { readonly type: 'reply'; readonly ticket: Ticket; readonly reply: ReplyOutcome }
   | { readonly type: 'observe'; readonly fact: Fact };
 
@@ -137,4 +179,6 @@ export interface NodeSizes {
   readonly hints: number;
   /** Read repairs under way. */
   readonly repairs: number;
+  /** Keys whose record is damaged, and not mended yet. */
+  readonly damagedKeys: number;
 }

@@ -1,5 +1,5 @@
 import type { RequestError } from '../errors.js';
-import type { Height, Key, NodeId, VersionedRecord } from '../types.js';
+import type { Height, Key, NodeId, Partition, RecordHash, VersionedRecord } from '../types.js';
 
 /**
  * Node-to-node messages. They are sent at most once, unordered and possibly twice (ports/bus.ts), so that every handler
@@ -40,6 +40,9 @@ export type ReadAnswer =
   | { readonly status: 'incomplete' }
   | { readonly status: 'refused' };
 
+/** As for a read, but one damaged record is told from a replica that is not complete. */
+export type PullAnswer = ReadAnswer | { readonly status: 'damaged' };
+
 /** What a replica says of a write: `stored` means durable (I1); an incomplete replica keeps it, but it counts for nothing. */
 export type WriteAnswer = 'stored' | 'incomplete' | 'refused';
 
@@ -70,6 +73,28 @@ export interface NodeHeight extends Height {
 /** More are told in turns. */
 export const HEIGHTS_MAX = 16;
 
+/** A partition and the root of its hash tree at the sender. */
+export interface PartitionRoot {
+  readonly partition: Partition;
+  readonly root: RecordHash;
+}
+
+/** What a replica has of a key, for comparison. */
+export interface ListedKey {
+  readonly key: Key;
+  readonly hash: RecordHash;
+  /** About those of the record. */
+  readonly bytes: number;
+  /** A tombstone that may be reaped (R13), by the clock of the sender. */
+  readonly isExpired: boolean;
+}
+
+/** Bounds of lists in one message. */
+export const ROOTS_MAX = 64;
+export const LISTED_MAX = 1024;
+/** The hashes of the leaves of one partition. */
+export const LEAF_TABLE_BYTES = 256 * 8;
+
 export type Message =
   | {
       readonly type: 'read';
@@ -90,6 +115,36 @@ export type Message =
   | { readonly type: 'writeReply'; readonly request: RequestNumber; readonly answer: WriteAnswer }
   | { readonly type: 'forward'; readonly request: RequestNumber; readonly put: PutRequest }
   | { readonly type: 'forwardReply'; readonly request: RequestNumber; readonly answer: ForwardAnswer }
+  /** Anti-entropy: which of these partitions differ at the receiver? */
+  | { readonly type: 'compare'; readonly request: RequestNumber; readonly roots: readonly PartitionRoot[] }
+  | {
+      readonly type: 'compared';
+      readonly request: RequestNumber;
+      readonly differing: readonly Partition[];
+      /** Not held, not complete, or not compared yet: ask again later. */
+      readonly unready: readonly Partition[];
+    }
+  | { readonly type: 'leaves'; readonly request: RequestNumber; readonly partition: Partition }
+  /** The hashes of all leaves, 8 bytes each; none where the receiver cannot tell. */
+  | { readonly type: 'leavesReply'; readonly request: RequestNumber; readonly leaves?: Uint8Array }
+  /** What the receiver has in neighbouring leaves of a partition, in the order of the ring, behind `after`. */
+  | {
+      readonly type: 'list';
+      readonly request: RequestNumber;
+      readonly partition: Partition;
+      readonly first: number;
+      readonly last: number;
+      readonly after?: Key;
+    }
+  /** No page where the receiver cannot tell. */
+  | {
+      readonly type: 'listed';
+      readonly request: RequestNumber;
+      readonly page?: { readonly entries: readonly ListedKey[]; readonly more: boolean };
+    }
+  /** A read for repair, which counts for no quorum. */
+  | { readonly type: 'pull'; readonly request: RequestNumber; readonly key: Key }
+  | { readonly type: 'pulled'; readonly request: RequestNumber; readonly answer: PullAnswer }
   | { readonly type: 'ping'; readonly request: RequestNumber; readonly heights: readonly NodeHeight[] }
   | { readonly type: 'pong'; readonly request: RequestNumber; readonly heights: readonly NodeHeight[] };
 

@@ -1,5 +1,14 @@
 import type { Actor, Height, Hint, Instant, Key, NodeId, VersionedRecord } from '../types.js';
-import type { Effect, Fact, LoadPurpose, ReplyOutcome, StoreId, Ticket } from './events.js';
+import type {
+  Effect,
+  Fact,
+  LoadPurpose,
+  ReplyOutcome,
+  ScanId,
+  ScanRange,
+  StoreId,
+  Ticket,
+} from './events.js';
 import type { Message } from './messages.js';
 
 /** Collects what one step wants done, in order; the only way out of the core. */
@@ -36,9 +45,9 @@ export class Outbox {
   }
 
   /** `counter`: the highest that this node has used (R2). */
-  store(key: Key, record: VersionedRecord, counter: number): StoreId {
+  store(key: Key, record: VersionedRecord, counter: number, mends: boolean): StoreId {
     const store = ++this.#lastStore;
-    this.#effects.push({ type: 'store', store, key, record, counter });
+    this.#effects.push({ type: 'store', store, key, record, counter, ...(mends && { mends }) });
     return store;
   }
 
@@ -62,6 +71,18 @@ export class Outbox {
 
   keepHeights(heights: ReadonlyMap<NodeId, Height>): void {
     this.#effects.push({ type: 'keepHeights', heights });
+  }
+
+  scan(scan: ScanId, range: ScanRange): void {
+    this.#effects.push({ type: 'scan', scan, range });
+  }
+
+  scanNext(scan: ScanId): void {
+    this.#effects.push({ type: 'scanNext', scan });
+  }
+
+  scanEnd(scan: ScanId): void {
+    this.#effects.push({ type: 'scanEnd', scan });
   }
 
   reply(ticket: Ticket, reply: ReplyOutcome): void {

@@ -239,7 +239,7 @@ export class Hints {
       hint.phase = 'loading';
       hint.again = false;
       queue.loading += 1;
-      this.#outbox.load(hint.key, { for: 'hint', target: queue.target, key: hint.key });
+      this.#outbox.load(hint.key, { for: 'hint', target: queue.target });
     }
   }
 

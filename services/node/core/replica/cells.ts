@@ -1,7 +1,16 @@
 import type { ReadResult, StoreId } from '../protocol/events.js';
 import type { RequestNumber } from '../protocol/messages.js';
-import type { Key, NodeId, VersionedRecord } from '../types.js';
+import type { Key, VersionedRecord } from '../types.js';
 import { EMPTY_RECORD, mergeRecords, recordBytes, sameRecord } from '../versioning/record.js';
+import {
+  type Batch,
+  type Cell,
+  type CellPort,
+  newCell,
+  type Operation,
+  type Waiter,
+  type Writes,
+} from './cell.js';
 
 /**
  * The keys that are being written, one cell each. A cell loads the record once, then resolves every write to the key in
@@ -9,78 +18,6 @@ import { EMPTY_RECORD, mergeRecords, recordBytes, sameRecord } from '../versioni
  * batch that contains it is durable (R1). Every write is a merge, so that nothing on disk is ever overwritten unseen.
  * A cell lives as long as a load or a store of its key is on its way.
  */
-
-/** Who waits for a write to become durable. */
-export type Waiter =
-  | { readonly for: 'coordinator'; readonly request: RequestNumber }
-  /** A coordinator that asks this node to stand in for `target` (R4). */
-  | {
-      readonly for: 'standIn';
-      readonly node: NodeId;
-      readonly request: RequestNumber;
-      readonly deadlineMs: number;
-      readonly target: NodeId;
-      readonly key: Key;
-    }
-  /** Nobody: a read repair of this node's own record. */
-  | { readonly for: 'repair' }
-  | {
-      readonly for: 'peer';
-      readonly node: NodeId;
-      readonly request: RequestNumber;
-      readonly deadlineMs: number;
-    };
-
-/** `partial`: durable, but beside a damaged record, so that reads of the key count for nothing here. */
-export type Settlement = 'durable' | 'partial' | 'refused';
-
-/** How a cell reaches the rest of the node. */
-export interface CellPort {
-  load(key: Key): void;
-  /** Orders a store and returns its name. */
-  store(key: Key, record: VersionedRecord): StoreId;
-  /** Orders that the record is forgotten. */
-  drop(key: Key): StoreId;
-  /** Whether the record of a key that was handed over is still owed to nobody. */
-  mayDrop(key: Key): boolean;
-  /**
-   * The coordinator's judgement of its write against `record`: the record to keep, `record` itself where the write only
-   * waits for that to be durable, `undefined` to leave it be.
-   */
-  resolve(request: RequestNumber, record: VersionedRecord): VersionedRecord | undefined;
-  /** The record is damaged or could not be loaded: no write may be minted on it (R2). */
-  unsound(request: RequestNumber): void;
-  settled(waiter: Waiter, how: Settlement): void;
-}
-
-type Operation =
-  | {
-      readonly type: 'merge';
-      readonly record: VersionedRecord;
-      readonly waiter: Waiter;
-      readonly bytes: number;
-    }
-  | { readonly type: 'mint'; readonly request: RequestNumber }
-  | { readonly type: 'drop'; readonly record: VersionedRecord };
-
-/** A store on its way, and the writes that it makes durable. */
-interface Batch {
-  readonly waiters: Waiter[];
-  bytes: number;
-}
-
-interface Cell {
-  /** `failing`: a store failed, others may still reach the disk; nothing is built on what is in memory. */
-  status: 'loading' | 'sound' | 'damaged' | 'failing';
-  /** Newest in memory. */
-  record: VersionedRecord | undefined;
-  readonly queue: Operation[];
-  /** By store, oldest first. */
-  readonly batches: Map<StoreId, Batch>;
-  newestStore: StoreId | undefined;
-  /** Of all merges that wait here. */
-  bytes: number;
-}
 
 export class Cells {
   readonly #cells = new Map<Key, Cell>();
@@ -117,6 +54,16 @@ export class Cells {
     this.#submit(key, { type: 'drop', record }, 0);
   }
 
+  /** All that was lost of a damaged key has been merged into it: it is sound again. */
+  mend(key: Key): void {
+    this.#submit(key, { type: 'mend' }, 0);
+  }
+
+  /** Whether the key is being written. */
+  has(key: Key): boolean {
+    return this.#cells.has(key);
+  }
+
   onLoaded(key: Key, result: ReadResult): void {
     const cell = this.#cells.get(key);
     if (cell?.status !== 'loading') return;
@@ -125,6 +72,7 @@ export class Cells {
       return;
     }
     cell.status = result.status === 'damaged' ? 'damaged' : 'sound';
+    if (result.status === 'damaged') this.#port.damaged(key);
     cell.record = result.status === 'missing' ? undefined : result.record;
     for (const operation of cell.queue.splice(0)) this.#apply(key, cell, operation);
     this.#dropIfIdle(key, cell);
@@ -136,6 +84,7 @@ export class Cells {
     if (!cell || !batch) return;
     cell.batches.delete(store);
     this.#release(cell, batch.bytes);
+    this.#noteDurable(key, cell, batch);
     this.#settle(cell, batch.waiters);
     this.#dropIfIdle(key, cell);
   }
@@ -148,6 +97,7 @@ export class Cells {
     const cell = this.#cells.get(key);
     if (!cell?.batches.has(store)) return;
     cell.status = 'failing';
+    this.#port.doubted(key);
     const lost = [...cell.batches].filter(([id]) => id >= store).map(([, batch]) => batch);
     cell.batches.delete(store);
     for (const batch of lost) {
@@ -169,14 +119,7 @@ export class Cells {
   }
 
   #open(key: Key): Cell {
-    const cell: Cell = {
-      status: 'loading',
-      record: undefined,
-      queue: [],
-      batches: new Map(),
-      newestStore: undefined,
-      bytes: 0,
-    };
+    const cell = newCell();
     this.#cells.set(key, cell);
     this.#port.load(key);
     return cell;
@@ -198,6 +141,9 @@ export class Cells {
         return;
       case 'drop':
         this.#drop(key, cell, operation.record);
+        return;
+      case 'mend':
+        this.#mend(key, cell);
     }
   }
 
@@ -205,9 +151,34 @@ export class Cells {
   #drop(key: Key, cell: Cell, record: VersionedRecord): void {
     const isSame = cell.record !== undefined && sameRecord(cell.record, record);
     if (!isSame || cell.batches.size > 0 || !this.#port.mayDrop(key)) return;
+    const change = cell.status === 'sound' ? { before: cell.record, after: undefined } : undefined;
+    this.#forget(key, cell, { waiters: [], bytes: 0, change, mends: cell.status === 'damaged' });
+  }
+
+  #mend(key: Key, cell: Cell): void {
+    if (cell.status !== 'damaged') return;
+    const { record } = cell;
+    cell.status = 'sound';
+    const batch = { waiters: [], bytes: 0, change: { before: undefined, after: record }, mends: true };
+    if (!record) {
+      this.#forget(key, cell, batch);
+      return;
+    }
+    cell.newestStore = this.#port.store(key, record, true);
+    cell.batches.set(cell.newestStore, batch);
+  }
+
+  #forget(key: Key, cell: Cell, batch: Batch): void {
     cell.record = undefined;
     cell.newestStore = this.#port.drop(key);
-    cell.batches.set(cell.newestStore, { waiters: [], bytes: 0 });
+    cell.batches.set(cell.newestStore, batch);
+  }
+
+  /** While the cell fails, even what is durable was built on something that may not be. */
+  #noteDurable(key: Key, cell: Cell, { change, mends }: Batch): void {
+    if (mends) this.#port.mended(key);
+    if (cell.status === 'failing') this.#port.doubted(key);
+    else if (change) this.#port.changed(key, change.before, change.after);
   }
 
   #mint(key: Key, cell: Cell, request: RequestNumber): void {
@@ -220,11 +191,12 @@ export class Cells {
   }
 
   /** Has `record` stored where it is new; where it is not, its waiters wait for the store that has it already. */
-  #keep(key: Key, cell: Cell, record: VersionedRecord, batch: Batch): void {
+  #keep(key: Key, cell: Cell, record: VersionedRecord, batch: Writes): void {
     if (record !== cell.record) {
+      const change = cell.status === 'sound' ? { before: cell.record, after: record } : undefined;
       cell.record = record;
-      cell.newestStore = this.#port.store(key, record);
-      cell.batches.set(cell.newestStore, batch);
+      cell.newestStore = this.#port.store(key, record, false);
+      cell.batches.set(cell.newestStore, { ...batch, change, mends: false });
       return;
     }
     const underway = cell.newestStore === undefined ? undefined : cell.batches.get(cell.newestStore);
@@ -258,6 +230,7 @@ export class Cells {
         this.#port.unsound(operation.request);
         return;
       case 'drop':
+      case 'mend':
         return;
     }
   }

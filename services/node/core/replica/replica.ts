@@ -1,8 +1,9 @@
-import type { LoadPurpose, ReadResult, StoreId } from '../protocol/events.js';
-import type { Message, ReadAnswer, RequestNumber, WriteAnswer } from '../protocol/messages.js';
+import type { ReadResult, StoreId } from '../protocol/events.js';
+import type { Message, RequestNumber, WriteAnswer } from '../protocol/messages.js';
 import type { Outbox } from '../protocol/outbox.js';
 import type { Actor, Clock, ClockEntry, Key, NodeId, VersionedRecord } from '../types.js';
-import { type CellPort, Cells, type Settlement, type Waiter } from './cells.js';
+import type { CellPort, Settlement, Waiter } from './cell.js';
+import { Cells } from './cells.js';
 import { Mint } from './mint.js';
 
 /**
@@ -30,6 +31,16 @@ export interface StandInPort {
   has(key: Key): boolean;
 }
 
+/** How what is durable here reaches those who compare it with other replicas. */
+export interface WatchPort {
+  /** Of a sound key. */
+  changed(key: Key, before: VersionedRecord | undefined, after: VersionedRecord | undefined): void;
+  /** It is not known any more what is durable of the key. */
+  doubted(key: Key): void;
+  damaged(key: Key): void;
+  mended(key: Key): void;
+}
+
 export interface ReplicaOptions {
   readonly actor: Actor;
   readonly counter: number;
@@ -44,9 +55,9 @@ export interface ReplicaOptions {
   readonly onRenounced: (actor: Actor) => void;
   readonly mint: MintPort;
   readonly standIn: StandInPort;
+  readonly watch: WatchPort;
 }
 
-type ReadMessage = Extract<Message, { type: 'read' }>;
 type WriteMessage = Extract<Message, { type: 'write' }>;
 
 export class Replica {
@@ -90,36 +101,6 @@ export class Replica {
     this.#cells.mint(key, request);
   }
 
-  onRead(from: NodeId, { key, request, strict }: ReadMessage, deadlineMs: number): void {
-    const answer = this.#unread(key, strict);
-    if (answer) this.#answerRead(from, request, answer, deadlineMs);
-    else this.#outbox.load(key, { for: 'replicaRead', from, request, strict, deadlineMs });
-  }
-
-  onReplicaRead(purpose: Extract<LoadPurpose, { for: 'replicaRead' }>, result: ReadResult): void {
-    this.#answerRead(
-      purpose.from,
-      purpose.request,
-      this.readAnswer(result, purpose.strict),
-      purpose.deadlineMs,
-    );
-  }
-
-  /** What a load means as an answer; a damaged record counts for nothing. */
-  readAnswer(result: ReadResult, strict: boolean): ReadAnswer {
-    if (!this.countsFor(strict)) return { status: 'incomplete' };
-    switch (result.status) {
-      case 'found':
-      case 'missing':
-        return result;
-      case 'damaged':
-        this.#outbox.observe('damagedRead');
-        return { status: 'incomplete' };
-      case 'failed':
-        return { status: 'refused' };
-    }
-  }
-
   onWrite(from: NodeId, message: WriteMessage, deadlineMs: number): void {
     const { key, record, request, hintFor } = message;
     this.noticeClock(record.clock);
@@ -131,9 +112,19 @@ export class Replica {
     }
   }
 
-  /** Merges what a read found elsewhere. */
-  repair(key: Key, record: VersionedRecord): void {
-    this.#cells.merge(key, record, { for: 'repair' });
+  /** Merges what was found elsewhere; `done` is told when it is durable, or that it could not be made so. */
+  repair(key: Key, record: VersionedRecord, done: (kept: boolean) => void = () => undefined): void {
+    this.noticeClock(record.clock);
+    this.#cells.merge(key, record, { for: 'repair', done });
+  }
+
+  /** Everything that the other replicas have of a damaged key has been merged: what is here counts again. */
+  mend(key: Key): void {
+    this.#cells.mend(key);
+  }
+
+  isWriting(key: Key): boolean {
+    return this.#cells.has(key);
   }
 
   /** Forgets the record of a key that this node does not hold and has handed over, if it is still that record. */
@@ -184,11 +175,6 @@ export class Replica {
     this.#outbox.renounce(this.#mint.actor, this.#mint.counter);
   }
 
-  #unread(key: Key, strict: boolean): ReadAnswer | undefined {
-    if (!this.#options.holds(key)) return strict || !this.complete ? { status: 'refused' } : undefined;
-    return this.countsFor(strict) ? undefined : { status: 'incomplete' };
-  }
-
   #standsIn(): boolean {
     return this.complete && this.#options.standIn.reserve();
   }
@@ -202,9 +188,10 @@ export class Replica {
     const { mint, standIn } = this.#options;
     return {
       load: (key) => {
-        this.#outbox.load(key, { for: 'cell', key });
+        this.#outbox.load(key, { for: 'cell' });
       },
-      store: (key, record) => this.#outbox.store(key, record, this.#mint.counter),
+      ...this.#options.watch,
+      store: (key, record, mends) => this.#outbox.store(key, record, this.#mint.counter, mends),
       drop: (key) => this.#outbox.drop(key),
       mayDrop: (key) => !standIn.has(key),
       resolve: (request, record) => this.#resolve(request, record),
@@ -238,7 +225,7 @@ export class Replica {
         this.#standIn(waiter, how === 'durable');
         return;
       case 'repair':
-        return;
+        waiter.done(how !== 'refused');
     }
   }
 
@@ -262,10 +249,6 @@ export class Replica {
       this.#options.standIn.release();
       answer(false);
     }
-  }
-
-  #answerRead(to: NodeId, request: RequestNumber, answer: ReadAnswer, deadlineMs: number): void {
-    this.#outbox.send(to, { type: 'readReply', request, answer }, deadlineMs);
   }
 
   #answerWrite(to: NodeId, request: RequestNumber, answer: WriteAnswer, deadlineMs: number): void {

@@ -1,5 +1,5 @@
 import { assert } from '../assert.js';
-import type { Partition, Position } from '../types.js';
+import type { Partition, Position, PositionRange } from '../types.js';
 
 /**
  * Where a key lies on the ring. The ring is the range of unsigned 64-bit numbers; MD5 spreads keys evenly over it, so
@@ -28,6 +28,38 @@ export function positionOf(md5: Uint8Array): Position {
 export function partitionOf(position: Uint8Array, partitions: number): Partition {
   const top16 = ((position[0] ?? 0) << 8) | (position[1] ?? 0);
   return (top16 >>> (16 - log2(partitions))) as Partition;
+}
+
+/** Into how many equal parts a partition is cut where two replicas of it are compared. */
+export const LEAVES = 256;
+const LEAF_BITS = 8;
+
+/** Which of the {@link LEAVES} of its partition a position, or a digest that begins with it, lies in. */
+export function leafOf(position: Uint8Array, partitions: number): number {
+  return (top32(position) << log2(partitions)) >>> (32 - LEAF_BITS);
+}
+
+/** The part of the ring that these leaves of a partition cover; without them, the whole partition. */
+export function rangeOf(
+  partition: Partition,
+  partitions: number,
+  leaves: { readonly first: number; readonly last: number } = { first: 0, last: LEAVES - 1 },
+): PositionRange {
+  const leafShift = 32 - log2(partitions) - LEAF_BITS;
+  const start = (partition * LEAVES + leaves.first) * 2 ** leafShift;
+  const end = (partition * LEAVES + leaves.last + 1) * 2 ** leafShift - 1;
+  return { from: positionAt(start, 0), through: positionAt(end, 0xff) };
+}
+
+function positionAt(top: number, rest: number): Position {
+  const position = new Uint8Array(POSITION_BYTES).fill(rest);
+  new DataView(position.buffer).setUint32(0, top);
+  return position as Position;
+}
+
+function top32(position: Uint8Array): number {
+  const [a = 0, b = 0, c = 0, d = 0] = position;
+  return ((a << 24) | (b << 16) | (c << 8) | d) >>> 0;
 }
 
 /** Of a power of two. */

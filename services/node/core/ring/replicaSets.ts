@@ -36,11 +36,7 @@ export function createRing(document: ClusterDocument): Ring {
 }
 
 /** The replica sets of keys; a request asks several times in a row for its own. */
-export function replicaSetsByKey(
-  document: ClusterDocument,
-  md5: (key: Key) => Uint8Array,
-): (key: Key) => ReplicaSet {
-  const ring = createRing(document);
+export function replicaSetsByKey(ring: Ring, md5: (key: Key) => Uint8Array): (key: Key) => ReplicaSet {
   let last: { readonly key: Key; readonly set: ReplicaSet } | undefined;
   return (key) => {
     if (last?.key !== key) last = { key, set: ring.replicaSet(ring.partitionOf(md5(key))) };

@@ -1,0 +1,205 @@
+import type { Message } from '../protocol/messages.js';
+import type { RequestNumber } from '../protocol/messages.js';
+import type { ScanId, ScanPage } from '../protocol/events.js';
+import type { Outbox } from '../protocol/outbox.js';
+import type { ReplicaSet, Ring } from '../ring/replicaSets.js';
+import type { Digests, Key, NodeId, Partition, VersionedRecord } from '../types.js';
+import { AntiEntropy, type AntiEntropyProgress } from './antiEntropy.js';
+import { Asks } from './asks.js';
+import { Comparisons } from './comparisons.js';
+import { HashTrees } from './hashTrees.js';
+import { Mending } from './mending.js';
+import { Scans } from './scans.js';
+import { Strays } from './strays.js';
+
+/** How repair reaches the rest of its node; they meet in node.ts. */
+export interface RepairPort {
+  ring(): Ring;
+  replicaSet(key: Key): ReplicaSet;
+  isComplete(): boolean;
+  isAlive(node: NodeId): boolean;
+  /** Merges a record here; `done` is told when it is durable, or that it could not be made so. */
+  merge(key: Key, record: VersionedRecord, done: (kept: boolean) => void): void;
+  mend(key: Key): void;
+  isWriting(key: Key): boolean;
+  hasHint(key: Key): boolean;
+  keepHint(target: NodeId, key: Key): void;
+  hintsAreFull(): boolean;
+}
+
+export interface RepairOptions {
+  readonly self: NodeId;
+  readonly partitions: number;
+  readonly digests: Digests;
+  readonly requestTimeoutMs: number;
+  /** From one comparison with a node to the next. */
+  readonly antiEntropyMs: number;
+  readonly outbox: Outbox;
+  readonly nextNumber: () => RequestNumber;
+  readonly port: RepairPort;
+}
+
+type RepairQuestion = Extract<Message, { type: 'compare' | 'leaves' | 'list' }>;
+
+/** In a turn of comparisons, so many partitions that are not held are looked through for strays. */
+const STRAY_SCANS_A_TURN = 32;
+const STRAY_SCAN_MS_MAX = 500;
+
+/** Everything that makes replicas the same again when nobody asks: hash trees, anti-entropy, mending, strays (I12). */
+export class Repair {
+  readonly #options: RepairOptions;
+  readonly #scans: Scans;
+  readonly #asks: Asks;
+  readonly #trees: HashTrees;
+  readonly #comparisons: Comparisons;
+  readonly #antiEntropy: AntiEntropy;
+  readonly #mending: Mending;
+  readonly #strays: Strays;
+  #shared: { readonly ring: Ring; readonly byPeer: ReadonlyMap<NodeId, readonly Partition[]> } | undefined;
+
+  constructor(options: RepairOptions) {
+    const { outbox, port, partitions, requestTimeoutMs: timeoutMs, antiEntropyMs } = options;
+    this.#options = options;
+    this.#scans = new Scans(outbox);
+    this.#asks = new Asks(outbox, options.nextNumber);
+    const onDamaged = (key: Key): void => {
+      this.damaged(key);
+    };
+    this.#trees = new HashTrees({ ...options, scans: this.#scans, onDamaged });
+    const parts = { scans: this.#scans, trees: this.#trees, asks: this.#asks, outbox, timeoutMs };
+    this.#comparisons = new Comparisons({
+      ...parts,
+      partitions,
+      answersFor: (partition) => port.isComplete() && this.#holds(partition),
+      isExpired: () => false,
+    });
+    this.#antiEntropy = new AntiEntropy({
+      ...parts,
+      ...port,
+      partitionCount: partitions,
+      everyMs: antiEntropyMs,
+      shared: () => this.#sharedByPeer(),
+    });
+    this.#mending = new Mending({ ...parts, ...port, sources: (key) => this.#sources(key) });
+    this.#strays = new Strays({
+      ...parts,
+      partitions,
+      everyMs: Math.min(STRAY_SCAN_MS_MAX, antiEntropyMs / STRAY_SCANS_A_TURN),
+      afterMs: antiEntropyMs,
+      holds: (partition) => this.#holds(partition),
+      primaries: (key) => port.replicaSet(key).primaries,
+      isCaredFor: (key) => port.isWriting(key) || port.hasHint(key),
+      keepHint: (target, key) => {
+        port.keepHint(target, key);
+      },
+      isFull: () => port.hintsAreFull(),
+      onDamaged,
+    });
+  }
+
+  /** Damaged keys that are not mended yet. */
+  get damagedKeys(): number {
+    return this.#mending.size;
+  }
+
+  get treesReady(): number {
+    return this.#trees.ready;
+  }
+
+  progress(): AntiEntropyProgress {
+    return this.#antiEntropy.progress();
+  }
+
+  /** What is durable of a sound key has changed. */
+  changed(key: Key, before: VersionedRecord | undefined, after: VersionedRecord | undefined): void {
+    this.#trees.changed(key, before, after);
+  }
+
+  doubted(key: Key): void {
+    this.#trees.doubt(key);
+  }
+
+  /** The hash of what it was is in the tree, and lost. */
+  damaged(key: Key): void {
+    if (this.#mending.found(key)) this.#trees.doubt(key);
+  }
+
+  mended(key: Key): void {
+    this.#mending.over(key);
+    this.#options.outbox.observe('keyMended');
+  }
+
+  onScanBegun(scan: ScanId): void {
+    this.#scans.onBegun(scan);
+  }
+
+  onScanned(scan: ScanId, page: ScanPage): void {
+    this.#scans.onPage(scan, page);
+  }
+
+  onScanFailed(scan: ScanId): void {
+    this.#scans.onFailed(scan);
+  }
+
+  onQuestion(from: NodeId, message: RepairQuestion, deadlineMs: number): void {
+    switch (message.type) {
+      case 'compare':
+        this.#comparisons.onCompare(from, message, deadlineMs);
+        return;
+      case 'leaves':
+        this.#comparisons.onLeaves(from, message, deadlineMs);
+        return;
+      case 'list':
+        this.#comparisons.onList(from, message, deadlineMs);
+    }
+  }
+
+  onReply(reply: Message): void {
+    this.#asks.onReply(reply);
+  }
+
+  onUnroutable(request: RequestNumber): void {
+    this.#asks.onUnroutable(request);
+  }
+
+  tick(nowMs: number): void {
+    this.#asks.expire(nowMs);
+    this.#trees.tick(nowMs);
+    this.#mending.tick(nowMs);
+    this.#strays.tick(nowMs);
+    this.#antiEntropy.tick(nowMs);
+  }
+
+  #holds(partition: Partition): boolean {
+    if (partition >= this.#options.partitions) return false;
+    return this.#options.port.ring().replicaSet(partition).primaries.includes(this.#options.self);
+  }
+
+  /** N − majority + 1 are the least that have every write between them that a majority has acknowledged (R10). */
+  #sources(key: Key): { readonly nodes: readonly NodeId[]; readonly least: number } {
+    const { primaries } = this.#options.port.replicaSet(key);
+    const majority = Math.floor(primaries.length / 2) + 1;
+    const nodes = primaries.filter((node) => node !== this.#options.self);
+    return { nodes, least: primaries.length - majority + 1 };
+  }
+
+  #sharedByPeer(): ReadonlyMap<NodeId, readonly Partition[]> {
+    const ring = this.#options.port.ring();
+    if (this.#shared?.ring !== ring)
+      this.#shared = { ring, byPeer: sharedPartitions(ring, this.#options.self) };
+    return this.#shared.byPeer;
+  }
+}
+
+function sharedPartitions(ring: Ring, self: NodeId): ReadonlyMap<NodeId, readonly Partition[]> {
+  const byPeer = new Map<NodeId, Partition[]>();
+  for (let index = 0; index < ring.partitions; index++) {
+    const partition = index as Partition;
+    const { primaries } = ring.replicaSet(partition);
+    if (!primaries.includes(self)) continue;
+    for (const peer of primaries) {
+      if (peer !== self) byPeer.set(peer, [...(byPeer.get(peer) ?? []), partition]);
+    }
+  }
+  return byPeer;
+}
