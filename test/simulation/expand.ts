@@ -31,7 +31,7 @@ export function expandPlan(seed: Seed): Plan {
     keys,
     requestTimeoutMs,
     nodeTimeoutMs: liveness.pick(nodes < 6 ? [600, 1000, 2000, 3000] : [2000, 3000]),
-    antiEntropyMs: stream(seed, 'antiEntropy').pick([500, 1500, 4000]),
+    antiEntropyMs: stream(seed, 'antiEntropy').pick([1000, 2000, 4000]),
     limits: { ...expandLimits(cluster), ...expandRepairLimits(liveness) },
     network: expandNetwork(stream(seed, 'network')),
     disk: expandDisk(stream(seed, 'disk')),

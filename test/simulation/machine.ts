@@ -243,10 +243,11 @@ function watched(
   };
 }
 
-/** Most of what happens; nothing grows by it. */
+/** Most of what happens; nothing that is bounded grows by it. */
+const PROBING = new Set(['tick', 'ping', 'pong', 'scanBegun', 'scanned', 'compare', 'compared']);
+
 function isProbing(event: NodeEvent): boolean {
-  if (event.type === 'tick') return true;
-  return event.type === 'message' && (event.message.type === 'ping' || event.message.type === 'pong');
+  return PROBING.has(event.type === 'message' ? event.message.type : event.type);
 }
 
 function storageOf(state: State, machine: Machine, gate: Gate, wallSeconds: number): SimulatedStorage {

@@ -118,7 +118,7 @@ function recoverMs({ nodeTimeoutMs }: Plan): number {
 
 /** Longer than the longest pause between deliveries of hints, and than it takes to compare with everybody twice, beside. */
 function drainMs(plan: Plan): number {
-  return settleMs(plan) + recoverMs(plan) + 6000 + 2 * (plan.antiEntropyMs + plan.nodes * 2000);
+  return settleMs(plan) + recoverMs(plan) + 6000 + 2 * plan.antiEntropyMs + plan.nodes * 1500;
 }
 
 /**

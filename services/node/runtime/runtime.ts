@@ -218,8 +218,7 @@ class NodeRuntime implements Runtime {
 
   #change(effect: Extract<Effect, { type: 'store' | 'drop' }>): void {
     const { store, key } = effect;
-    const change: StorageChange =
-      effect.type === 'drop' ? { type: 'drop', key } : { ...effect, type: 'record' };
+    const change = changeOf(effect);
     this.#options.storage.write(change, (error) => {
       this.#dispatch({ type: error ? 'storeFailed' : 'stored', key, store });
     });
@@ -246,4 +245,10 @@ class NodeRuntime implements Runtime {
       this.#dispatch({ type: 'hintStored', target, key, durable: !error });
     });
   }
+}
+
+function changeOf(effect: Extract<Effect, { type: 'store' | 'drop' }>): StorageChange {
+  if (effect.type === 'drop') return { type: 'drop', key: effect.key };
+  const { key, record, counter, mends } = effect;
+  return { type: 'record', key, record, counter, ...(mends && { mends }) };
 }

@@ -42,8 +42,8 @@ export interface RepairOptions {
 type RepairQuestion = Extract<Message, { type: 'compare' | 'leaves' | 'list' }>;
 
 /** In a turn of comparisons, so many partitions that are not held are looked through for strays. */
-const STRAY_SCANS_A_TURN = 32;
-const STRAY_SCAN_MS_MAX = 500;
+const STRAY_SCANS_A_TURN = 16;
+const STRAY_SCAN_MS_MAX = 250;
 
 /** Everything that makes replicas the same again when nobody asks: hash trees, anti-entropy, mending, strays (I12). */
 export class Repair {
