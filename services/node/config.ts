@@ -45,6 +45,12 @@ const sharedOptions = {
     600_000,
   ),
   antiEntropyMs: whole('time from one comparison with another replica to the next', 10_000, 100, 86_400_000),
+  tombstoneGraceMs: whole(
+    'age at which the mark of a delete may be forgotten; at least 10 times --request-timeout-ms',
+    86_400_000,
+    500,
+    Number.MAX_SAFE_INTEGER,
+  ),
   valueBytesMax: whole('largest value, decoded', 16_777_216, 1, 31 * 1024 * 1024),
   clusterSecretFile: text('file', 'file whose content authenticates messages between nodes', ''),
   logLevel: oneOf(LOG_LEVELS, 'least important lines that are logged', 'info'),
@@ -87,12 +93,12 @@ export function environment(): NodeJS.ProcessEnv {
 }
 
 export function readNodeConfig(flags: GivenFlags, env: NodeJS.ProcessEnv): ConfigResult<NodeConfig> {
-  return read(nodeOptions, flags, env);
+  return checked(read(nodeOptions, flags, env));
 }
 
 /** Settings of `rondo start`, those included that it hands on to each node. */
 export function readStartConfig(flags: GivenFlags, env: NodeJS.ProcessEnv): ConfigResult<StartConfig> {
-  return read(startOptions, flags, env);
+  return checked(read(startOptions, flags, env));
 }
 
 export function describeNodeOptions(): readonly DescribedOption[] {
@@ -114,6 +120,20 @@ export function sharedArguments(config: StartConfig): readonly string[] {
 /** One line a fault, ready to be printed. */
 export function faultLines(faults: readonly string[]): string {
   return faults.map((fault) => `error: ${fault}\n`).join('');
+}
+
+/** Nothing that is on its way may outlive a tombstone (R13). */
+function checked<T extends { readonly tombstoneGraceMs: number; readonly requestTimeoutMs: number }>(
+  result: ConfigResult<T>,
+): ConfigResult<T> {
+  if (!result.ok) return result;
+  const { tombstoneGraceMs, requestTimeoutMs } = result.config;
+  if (tombstoneGraceMs >= 10 * requestTimeoutMs) return result;
+  const least = String(10 * requestTimeoutMs);
+  return {
+    ok: false,
+    faults: [`--tombstone-grace-ms: at least ${least} is wanted, 10 times --request-timeout-ms`],
+  };
 }
 
 function read<T extends OptionTable>(

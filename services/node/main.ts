@@ -69,11 +69,20 @@ async function serve(
 ): Promise<RunningNode> {
   const { log, metrics } = telemetry;
   const { document, versionSecret } = cluster;
-  const { nodeId: self, requestTimeoutMs, nodeTimeoutMs, antiEntropyMs } = config;
+  const { nodeId: self, requestTimeoutMs, nodeTimeoutMs, antiEntropyMs, tombstoneGraceMs } = config;
   const node = createNode({
     ...storage.identity,
     spareActor: freshActor(systemEntropy()),
-    ...{ self, document, versionSecret, digests, requestTimeoutMs, nodeTimeoutMs, antiEntropyMs },
+    ...{
+      self,
+      document,
+      versionSecret,
+      digests,
+      requestTimeoutMs,
+      nodeTimeoutMs,
+      antiEntropyMs,
+      tombstoneGraceMs,
+    },
     limits: NODE_LIMITS,
   });
   const runtime = createRuntime({ node, storage, clock: systemClock(), metrics, onBug: die(log) });

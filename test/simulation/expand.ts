@@ -32,6 +32,7 @@ export function expandPlan(seed: Seed): Plan {
     requestTimeoutMs,
     nodeTimeoutMs: liveness.pick(nodes < 6 ? [600, 1000, 2000, 3000] : [2000, 3000]),
     antiEntropyMs: stream(seed, 'antiEntropy').pick([1000, 2000, 4000]),
+    tombstoneGraceMs: requestTimeoutMs * stream(seed, 'tombstones').pick([10, 10, 10, 20, 1000]),
     limits: { ...expandLimits(cluster), ...expandRepairLimits(liveness) },
     network: expandNetwork(stream(seed, 'network')),
     disk: expandDisk(stream(seed, 'disk')),

@@ -109,7 +109,7 @@ export function createJudge(scene: Scene, plan: Plan, violations: readonly Viola
       disks.atRest(machine);
     },
     converged: (machines, keys) => {
-      checkConvergence(scene, machines, keys);
+      checkConvergence(scene, machines, keys, plan.limits.cellBytesMax);
     },
     conclude: () => {
       history.conclude();

@@ -64,6 +64,7 @@ export interface MachineParts {
     | 'requestTimeoutMs'
     | 'nodeTimeoutMs'
     | 'antiEntropyMs'
+    | 'tombstoneGraceMs'
     | 'limits'
   >;
 }

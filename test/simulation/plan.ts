@@ -18,6 +18,7 @@ export interface Plan {
   readonly nodeTimeoutMs: number;
   /** From one comparison of replicas to the next. */
   readonly antiEntropyMs: number;
+  readonly tombstoneGraceMs: number;
   /** Bounds of each node (I14). */
   readonly limits: PlanLimits;
   readonly network: NetworkPlan;

@@ -74,11 +74,11 @@ function foundCluster(plan: Plan, ids: readonly NodeId[]) {
     nodes: ids.map((id) => ({ id, busAddress: '', httpAddress: '', weight: 1, zone: '' })),
   });
   const ring = createRing(document);
-  const { requestTimeoutMs, nodeTimeoutMs, antiEntropyMs, limits } = plan;
+  const { requestTimeoutMs, nodeTimeoutMs, antiEntropyMs, tombstoneGraceMs, limits } = plan;
   return {
     cluster: {
       ...{ document, versionSecret: SECRET, digests },
-      ...{ requestTimeoutMs, nodeTimeoutMs, antiEntropyMs, limits },
+      ...{ requestTimeoutMs, nodeTimeoutMs, antiEntropyMs, tombstoneGraceMs, limits },
     },
     placeOf: (key: Key) => ring.replicaSet(ring.partitionOf(positionOf(digests.md5(key)))).primaries,
     clockOf: (key: Key, version: string) => decodeVersion({ secret: SECRET, digests }, key, version),

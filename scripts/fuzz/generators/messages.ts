@@ -189,6 +189,13 @@ export const messagesByType: { [T in Message['type']]: fc.Arbitrary<Extract<Mess
     request,
     answer: fc.oneof(readAnswer, fc.constant<PullAnswer>({ status: 'damaged' })),
   }),
+  reap: plain({
+    type: fc.constant('reap'),
+    request,
+    phase: fc.constantFrom('ask' as const, 'drop' as const),
+    items: fc.array(plain({ key, hash: integer }), { maxLength: 20 }),
+  }),
+  reaped: plain({ type: fc.constant('reaped'), request, agreed: fc.array(integer, { maxLength: 20 }) }),
   ping: plain({ type: fc.constant('ping'), request, heights }),
   pong: plain({ type: fc.constant('pong'), request, heights }),
 };

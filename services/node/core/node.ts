@@ -134,6 +134,7 @@ class StorageNode implements SteppingNode {
       case 'compare':
       case 'leaves':
       case 'list':
+      case 'reap':
         return this.#parts.repair.onQuestion(from, message, deadlineMs);
       case 'pull':
         return this.#parts.reads.onPull(from, request, message.key, deadlineMs);
@@ -141,6 +142,7 @@ class StorageNode implements SteppingNode {
       case 'leavesReply':
       case 'listed':
       case 'pulled':
+      case 'reaped':
         this.#parts.membership.answered(from);
         return this.#parts.repair.onReply(message);
       default:
@@ -167,6 +169,7 @@ class StorageNode implements SteppingNode {
       case 'leaves':
       case 'list':
       case 'pull':
+      case 'reap':
         return this.#parts.repair.onUnroutable(request);
       case 'readReply':
       case 'writeReply':
@@ -176,6 +179,7 @@ class StorageNode implements SteppingNode {
       case 'leavesReply':
       case 'listed':
       case 'pulled':
+      case 'reaped':
         return;
       default:
         return assertNever(message);
@@ -198,6 +202,8 @@ class StorageNode implements SteppingNode {
         return this.#parts.reads.onReplicaRead(key, purpose, result);
       case 'pull':
         return this.#parts.reads.onPullLoaded(key, purpose, result);
+      case 'reap':
+        return this.#parts.repair.onReapLoaded(purpose, result);
       case 'hint':
         return this.#parts.hints.onLoaded(purpose.target, key, result);
       default:

@@ -26,6 +26,8 @@ export interface NodeOptions {
   readonly nodeTimeoutMs: number;
   /** From one comparison with another replica to the next (I12). */
   readonly antiEntropyMs: number;
+  /** How old a tombstone has to be before it is forgotten; at least 10 times the deadline of a request (R13). */
+  readonly tombstoneGraceMs: number;
   readonly limits: NodeLimits;
 }
 

@@ -1,4 +1,5 @@
 import type { Key } from '../../../services/node/core/types.js';
+import { recordBytes } from '../../../services/node/core/versioning/record.js';
 import { decodeRecord } from '../../../services/node/core/versioning/recordCodec.js';
 import type { Directory } from '../directory.js';
 import type { Machine } from '../machine.js';
@@ -9,8 +10,14 @@ import type { Scene } from './scene.js';
  * Judges what is left when faults have stopped (I12): every complete replica of a key holds the same bytes, and nobody else
  * holds any.
  */
-export function checkConvergence(scene: Scene, machines: readonly Machine[], keys: readonly Key[]): void {
+export function checkConvergence(
+  scene: Scene,
+  machines: readonly Machine[],
+  keys: readonly Key[],
+  cellBytesMax: number,
+): void {
   for (const key of keys) {
+    if (machines.some(({ directory }) => isTooLarge(directory, key, cellBytesMax))) continue;
     const primaries = scene.primaries(key);
     const holders = machines.filter(({ id }) => primaries.includes(id)).filter(isComplete);
     const damaged = holders.filter(({ directory }) => directory.quarantined.has(key));
@@ -31,6 +38,12 @@ export function checkConvergence(scene: Scene, machines: readonly Machine[], key
       scene.report('I12', `${id} still has ${key}, which it does not hold`);
     }
   }
+}
+
+/** No node takes it from another. */
+function isTooLarge({ records }: Directory, key: Key, bytesMax: number): boolean {
+  const bytes = records.get(key);
+  return bytes !== undefined && recordBytes(decodeRecord(bytes)) > bytesMax;
 }
 
 function isComplete({ life }: Machine): boolean {

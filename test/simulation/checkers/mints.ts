@@ -1,8 +1,9 @@
-import type { Clock, Dot, Sibling, VersionedRecord } from '../../../services/node/core/types.js';
+import type { Clock, Dot, Key, Sibling, VersionedRecord } from '../../../services/node/core/types.js';
 import { compareClocks } from '../../../services/node/core/versioning/clock.js';
+import { decodeRecord } from '../../../services/node/core/versioning/recordCodec.js';
 import type { WriteIntent } from '../requests.js';
 import { decodeValue } from '../values.js';
-import { actorsOf } from '../directory.js';
+import { actorsOf, type Directory } from '../directory.js';
 import { type DotLedger, nameOf } from './dots.js';
 import type { Scene } from './scene.js';
 import type { Step } from './wire.js';
@@ -29,7 +30,7 @@ export function createMintChecker(
       for (const effect of step.effects) {
         if (effect.type !== 'store') continue;
         const { key, record } = effect;
-        const durable = step.directory.witnessed.get(key);
+        const durable = durableClock(step.directory, key);
         const minted = record.siblings.filter(({ dot }) => isNew(step, dot));
         for (const sibling of durable ? minted : []) {
           const intent = intents.get(nameOfWrite(sibling, record));
@@ -42,6 +43,12 @@ export function createMintChecker(
       }
     },
   };
+}
+
+/** A tombstone that was reaped is known no more, and nothing is stale against it. */
+function durableClock({ records }: Directory, key: Key): Clock | undefined {
+  const bytes = records.get(key);
+  return bytes && decodeRecord(bytes).clock;
 }
 
 /** Writes are known by their value, deletes by their requestId. */

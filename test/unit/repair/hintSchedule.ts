@@ -87,7 +87,7 @@ export function createHintSchedule(hintsMax: number) {
     outbox = new Outbox();
     newest = new Map(disk.records);
     return new Hints({
-      ...{ hintsMax, timeoutMs: TIMEOUT_MS, outbox, kept: [...disk.hints.values()] },
+      ...{ hintsMax, timeoutMs: TIMEOUT_MS, messageMsMax: 1e9, outbox, kept: [...disk.hints.values()] },
       port: {
         isAlive: (target) => alive.has(target),
         nextNumber: () => ++lastNumber,

@@ -39,6 +39,7 @@ export function createHints(options: { readonly hintsMax?: number; readonly kept
   const hints = new Hints({
     hintsMax: options.hintsMax ?? 1000,
     timeoutMs: TIMEOUT_MS,
+    messageMsMax: 1e9,
     kept: options.kept ?? [],
     outbox,
     port: {

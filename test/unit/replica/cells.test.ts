@@ -3,7 +3,12 @@ import type { ReadResult } from '../../../services/node/core/protocol/events.js'
 import type { Waiter } from '../../../services/node/core/replica/cell.js';
 import { Cells } from '../../../services/node/core/replica/cells.js';
 import type { Actor, Key, NodeId, VersionedRecord } from '../../../services/node/core/types.js';
-import { applyWrite, EMPTY_RECORD, mergeRecords } from '../../../services/node/core/versioning/record.js';
+import {
+  applyWrite,
+  EMPTY_RECORD,
+  mergeRecords,
+  sameRecord,
+} from '../../../services/node/core/versioning/record.js';
 
 const KEY = 'k' as Key;
 const OTHER = 'other' as Key;
@@ -18,6 +23,8 @@ function peer(request: number): Waiter {
 }
 
 const found = (record: VersionedRecord): ReadResult => ({ status: 'found', record });
+
+const same = (record: VersionedRecord) => (held: VersionedRecord) => sameRecord(held, record);
 
 /** What is durable of a sound key, before and after; or what else whoever compares replicas has to know. */
 type Change = [VersionedRecord | undefined, VersionedRecord | undefined] | 'doubt' | 'damaged' | 'mended';
@@ -163,7 +170,7 @@ describe('the cells of keys that are being written', () => {
     expect([take(), cells.size]).toEqual([['1 failed', '2 failed'], 2]);
     cells.mint(KEY, 4);
     cells.merge(KEY, recordOf('z'), peer(5));
-    cells.drop(KEY, recordOf('x1'));
+    cells.drop(KEY, same(recordOf('x1')));
     expect(take()).toEqual(['unsound 4', '5 failed']);
     cells.onStored(KEY, 2);
     cells.onStored(KEY, 2);
@@ -215,7 +222,7 @@ describe('the cells of keys that are being written', () => {
 describe('a record that was handed over', () => {
   it('is dropped where it is still that record', () => {
     const { cells, take } = createCells();
-    cells.drop(KEY, recordOf('x'));
+    cells.drop(KEY, same(recordOf('x')));
     cells.onLoaded(KEY, found(recordOf('x')));
     expect([take(), cells.size]).toEqual([['load k', 'drop k'], 1]);
     cells.onStored(KEY, 1);
@@ -230,14 +237,14 @@ describe('a record that was handed over', () => {
     ['it cannot be loaded', { status: 'failed' }],
   ])('stays as it is where %s', (_, result) => {
     const { cells, take } = createCells();
-    cells.drop(KEY, recordOf('x'));
+    cells.drop(KEY, same(recordOf('x')));
     cells.onLoaded(KEY, result);
     expect([take(), cells.size]).toEqual([['load k'], 0]);
   });
 
   it('stays where it is owed to another node', () => {
     const { cells, take } = createCells({ owed: [KEY] });
-    cells.drop(KEY, recordOf('x'));
+    cells.drop(KEY, same(recordOf('x')));
     cells.onLoaded(KEY, found(recordOf('x')));
     expect([take(), cells.size]).toEqual([['load k'], 0]);
   });
@@ -246,14 +253,14 @@ describe('a record that was handed over', () => {
     const { cells, take } = createCells();
     cells.merge(KEY, recordOf('x'), peer(1));
     cells.onLoaded(KEY, { status: 'missing' });
-    cells.drop(KEY, recordOf('x'));
+    cells.drop(KEY, same(recordOf('x')));
     cells.onStored(KEY, 1);
     expect([take(), cells.size]).toEqual([['load k', 'store k x', '1 durable'], 0]);
   });
 
   it('is stored anew where it comes again while it is dropped', () => {
     const { cells, take } = createCells();
-    cells.drop(KEY, recordOf('x'));
+    cells.drop(KEY, same(recordOf('x')));
     cells.onLoaded(KEY, found(recordOf('x')));
     cells.merge(KEY, recordOf('x'), peer(1));
     expect(take()).toEqual(['load k', 'drop k', 'store k x']);
@@ -265,7 +272,7 @@ describe('a record that was handed over', () => {
 
   it('fails the writes that came after it where the disk refuses it', () => {
     const { cells, take } = createCells();
-    cells.drop(KEY, recordOf('x'));
+    cells.drop(KEY, same(recordOf('x')));
     cells.onLoaded(KEY, found(recordOf('x')));
     cells.merge(KEY, recordOf('y'), peer(1));
     cells.onStoreFailed(KEY, 1);

@@ -125,6 +125,7 @@ export interface StepClusterOptions {
   readonly probes?: 'atOnce' | 'byHand';
   /** Absent: nodes do not compare what they hold. */
   readonly antiEntropyMs?: number;
+  readonly tombstoneGraceMs?: number;
   /** Sees every effect before it is carried out. */
   readonly onEffect?: (node: NodeId, effect: Effect) => void;
 }
@@ -215,7 +216,14 @@ export function createStepCluster(options: StepClusterOptions = {}): StepCluster
     const times = { requestTimeoutMs: TIMEOUT_MS, nodeTimeoutMs: NODE_TIMEOUT_MS };
     const limits = { ...NODE_LIMITS, ...options.limits };
     const antiEntropyMs = options.antiEntropyMs ?? 1e9;
-    const rest = { antiEntropyMs, document, versionSecret: SECRET, digests: DIGESTS, limits };
+    const rest = {
+      antiEntropyMs,
+      tombstoneGraceMs: options.tombstoneGraceMs ?? 1e9,
+      document,
+      versionSecret: SECRET,
+      digests: DIGESTS,
+      limits,
+    };
     nodes.set(id, createNode({ self: id, ...identity, spareActor, ...times, ...rest }));
   }
 

@@ -5,6 +5,7 @@ import type { NodeOptions } from '../nodeOptions.js';
 import { Outbox } from '../protocol/outbox.js';
 import { Hints } from '../repair/hints.js';
 import { ReadRepairs } from '../repair/readRepairs.js';
+import { messageMsMax } from '../repair/reaping.js';
 import { Repair } from '../repair/repair.js';
 import { Reads } from '../replica/reads.js';
 import { Replica } from '../replica/replica.js';
@@ -51,10 +52,11 @@ export class NodeParts {
     });
   }
 
-  #createHints({ limits, hints, requestTimeoutMs }: NodeOptions): Hints {
+  #createHints({ limits, hints, requestTimeoutMs, tombstoneGraceMs }: NodeOptions): Hints {
     return new Hints({
       hintsMax: limits.hintsMax,
       timeoutMs: requestTimeoutMs,
+      messageMsMax: messageMsMax(tombstoneGraceMs),
       kept: hints,
       outbox: this.outbox,
       port: {
@@ -127,6 +129,7 @@ export class NodeParts {
     return new Repair({
       ...options,
       partitions: options.document.partitions,
+      others: options.document.nodes.map(({ id }) => id).filter((id) => id !== options.self),
       outbox: this.outbox,
       nextNumber: () => this.#numbers.next(),
       port: {
@@ -139,6 +142,9 @@ export class NodeParts {
         },
         mend: (key) => {
           this.replica.mend(key);
+        },
+        reap: (item) => {
+          this.replica.reap(item);
         },
         isWriting: (key) => this.replica.isWriting(key),
         hasHint: (key) => this.hints.has(key),

@@ -61,6 +61,8 @@ const TYPES = wordCodec<Message['type']>({
   listed: 14,
   pull: 15,
   pulled: 16,
+  reap: 17,
+  reaped: 18,
 });
 const READ_CODES = { found: 0, missing: 1, incomplete: 2, refused: 3 } as const;
 const READ_STATUSES = wordCodec<ReadAnswer['status']>(READ_CODES);
@@ -142,6 +144,8 @@ export function writeMessage(out: ByteWriter, message: Message): void {
     case 'leavesReply':
     case 'list':
     case 'listed':
+    case 'reap':
+    case 'reaped':
       writeComparison(out, message);
       return;
     default:
@@ -192,6 +196,8 @@ function readBody(type: Message['type'], request: RequestNumber, input: ByteRead
     case 'leavesReply':
     case 'list':
     case 'listed':
+    case 'reap':
+    case 'reaped':
       return readComparison(type, request, input);
     default:
       return assertNever(type);
@@ -242,6 +248,8 @@ function bodyBytes(message: Message): number {
     case 'leavesReply':
     case 'list':
     case 'listed':
+    case 'reap':
+    case 'reaped':
       return comparisonBytes(message);
     case 'write':
       return (

@@ -7,23 +7,26 @@ import {
   type ListedKey,
   type Message,
   type PartitionRoot,
+  REAP_ITEMS_MAX,
+  type ReapItem,
   type RequestNumber,
   ROOTS_MAX,
 } from './messages.js';
 import { INTEGER_BYTES_MAX, integerBytes, keyBytes, readKey } from './requestCodec.js';
 import { wordCodec } from './words.js';
 
-/** Binary form of the messages by which two nodes compare what they hold. */
+/** Binary form of the messages by which nodes compare what they hold, and agree on what to forget. */
 
 export type Comparison = Extract<
   Message,
-  { type: 'compare' | 'compared' | 'leaves' | 'leavesReply' | 'list' | 'listed' }
+  { type: 'compare' | 'compared' | 'leaves' | 'leavesReply' | 'list' | 'listed' | 'reap' | 'reaped' }
 >;
 
 const PARTITION_MAX = 0xffff;
 const LEAF_MAX = 0xff;
 const PRESENCE = wordCodec<'absent' | 'present'>({ absent: 0, present: 1 });
 const MORE = wordCodec<'last' | 'more'>({ last: 0, more: 1 });
+const REAP_PHASES = wordCodec<'ask' | 'drop'>({ ask: 0, drop: 1 });
 const EXPIRY = wordCodec<'live' | 'expired'>({ live: 0, expired: 1 });
 
 export function writeComparison(out: ByteWriter, message: Comparison): void {
@@ -55,6 +58,13 @@ export function writeComparison(out: ByteWriter, message: Comparison): void {
         writeListedKey(out, entry);
       });
       return;
+    case 'reap':
+      REAP_PHASES.write(out, message.phase);
+      writeList(out, message.items, ({ key, hash }) => out.latin1(key).varint(hash));
+      return;
+    case 'reaped':
+      writeList(out, message.agreed, (index) => out.varint(index));
+      return;
     default:
       assertNever(message);
   }
@@ -80,6 +90,15 @@ export function readComparison(type: Comparison['type'], request: RequestNumber,
       const more = MORE.read(input) === 'more';
       return { type, request, page: { more, entries: readList(input, LISTED_MAX, readListedKey) } };
     }
+    case 'reap':
+      return {
+        type,
+        request,
+        phase: REAP_PHASES.read(input),
+        items: readList(input, REAP_ITEMS_MAX, readReapItem),
+      };
+    case 'reaped':
+      return { type, request, agreed: readList(input, REAP_ITEMS_MAX, (from) => from.varint()) };
     default:
       return assertNever(type);
   }
@@ -109,6 +128,12 @@ export function comparisonBytes(message: Comparison): number {
       );
     case 'listed':
       return 2 + (message.page ? listBytes(message.page.entries, LISTED_MAX, listedKeyBytes) : 0);
+    case 'reap':
+      return (
+        1 + listBytes(message.items, REAP_ITEMS_MAX, ({ key, hash }) => keyBytes(key) + integerBytes(hash))
+      );
+    case 'reaped':
+      return listBytes(message.agreed, REAP_ITEMS_MAX, integerBytes);
     default:
       return assertNever(message);
   }
@@ -152,6 +177,10 @@ function readListedKey(input: ByteReader): ListedKey {
 
 function listedKeyBytes({ key, hash, bytes }: ListedKey): number {
   return keyBytes(key) + integerBytes(hash) + integerBytes(bytes) + 1;
+}
+
+function readReapItem(input: ByteReader): ReapItem {
+  return { key: readKey(input), hash: input.varint() };
 }
 
 function readRoot(input: ByteReader): PartitionRoot {

@@ -14,6 +14,7 @@ export type ReadResult =
 /** Why a record is loaded; comes back with it, so that the core keeps no table of loads. */
 export type LoadPurpose =
   | { readonly for: 'cell' }
+  | { readonly for: 'reap'; readonly check: number; readonly index: number }
   | { readonly for: 'localRead'; readonly request: RequestNumber; readonly strict: boolean }
   | { readonly for: 'hint'; readonly target: NodeId }
   | {
@@ -107,7 +108,8 @@ export type Fact =
   | 'exchangeFailed'
   | 'keyPulled'
   | 'keyMended'
-  | 'strayFound';
+  | 'strayFound'
+  | 'tombstoneReaped';
 
 /** Everything a node can want done, in the order given. `send` of a record never precedes its `stored` (R1). */
 export type Effect =

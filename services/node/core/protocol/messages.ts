@@ -89,7 +89,14 @@ export interface ListedKey {
   readonly isExpired: boolean;
 }
 
+/** A tombstone that is to be reaped, if it is that record. */
+export interface ReapItem {
+  readonly key: Key;
+  readonly hash: RecordHash;
+}
+
 /** Bounds of lists in one message. */
+export const REAP_ITEMS_MAX = 128;
 export const ROOTS_MAX = 64;
 export const LISTED_MAX = 1024;
 /** The hashes of the leaves of one partition. */
@@ -145,6 +152,15 @@ export type Message =
   /** A read for repair, which counts for no quorum. */
   | { readonly type: 'pull'; readonly request: RequestNumber; readonly key: Key }
   | { readonly type: 'pulled'; readonly request: RequestNumber; readonly answer: PullAnswer }
+  /** May these tombstones be reaped; or, when everybody has agreed twice: reap them (R13). */
+  | {
+      readonly type: 'reap';
+      readonly request: RequestNumber;
+      readonly phase: 'ask' | 'drop';
+      readonly items: readonly ReapItem[];
+    }
+  /** Indexes of the items that the receiver agreed to. */
+  | { readonly type: 'reaped'; readonly request: RequestNumber; readonly agreed: readonly number[] }
   | { readonly type: 'ping'; readonly request: RequestNumber; readonly heights: readonly NodeHeight[] }
   | { readonly type: 'pong'; readonly request: RequestNumber; readonly heights: readonly NodeHeight[] };
 

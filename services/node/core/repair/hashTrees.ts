@@ -2,6 +2,7 @@ import { LEAF_TABLE_BYTES } from '../protocol/messages.js';
 import type { Outbox } from '../protocol/outbox.js';
 import { LEAVES, leafOf, partitionOf, rangeOf } from '../ring/position.js';
 import type { Digests, Key, Partition, VersionedRecord } from '../types.js';
+import { isTombstone } from '../versioning/record.js';
 import { hashList, hashRecord } from '../versioning/recordHash.js';
 import type { Scans } from './scans.js';
 
@@ -30,6 +31,7 @@ interface Tree {
   readonly low: Uint32Array;
   /** Since the last change; undefined: to be computed. */
   root: number | undefined;
+  tombstones: number;
   readonly cancel: () => void;
 }
 
@@ -71,6 +73,12 @@ export class HashTrees {
     return tree.root;
   }
 
+  /** How many records of a partition are tombstones, where its tree is ready. */
+  tombstones(partition: Partition): number {
+    const tree = this.#trees.get(partition);
+    return tree?.isReady ? tree.tombstones : 0;
+  }
+
   /** The hashes of the leaves of a tree that is ready, 8 bytes each. */
   leaves(partition: Partition): Uint8Array | undefined {
     const tree = this.#trees.get(partition);
@@ -91,6 +99,8 @@ export class HashTrees {
     if (!tree) return;
     if (before) this.#toggle(tree, position, hashRecord(key, before));
     if (after) this.#toggle(tree, position, hashRecord(key, after));
+    if (before && isTombstone(before)) tree.tombstones -= 1;
+    if (after && isTombstone(after)) tree.tombstones += 1;
   }
 
   /** It is not known what is on the disk for a key: the tree of its partition is worth nothing. */
@@ -163,6 +173,7 @@ function newTree(cancel: () => void): Tree {
     high: new Uint32Array(LEAVES),
     low: new Uint32Array(LEAVES),
     root: undefined,
+    tombstones: 0,
     cancel,
   };
 }

@@ -17,6 +17,8 @@ export interface HintPort {
 export interface HintOptions {
   readonly hintsMax: number;
   readonly timeoutMs: number;
+  /** No delivery lives longer (R13). */
+  readonly messageMsMax: number;
   readonly kept: readonly Hint[];
   readonly outbox: Outbox;
   readonly port: HintPort;
@@ -254,8 +256,9 @@ export class Hints {
   #send(queue: HintQueue, hint: KeptHint, record: VersionedRecord): void {
     const request = this.#options.port.nextNumber();
     const bytes = recordBytes(record);
-    const deadlineMs =
-      this.#nowMs + this.#options.timeoutMs + Math.floor((1000 * bytes) / BYTES_PER_SECOND_MIN);
+    const { timeoutMs, messageMsMax } = this.#options;
+    const lifeMs = timeoutMs + Math.floor((1000 * bytes) / BYTES_PER_SECOND_MIN);
+    const deadlineMs = this.#nowMs + Math.min(lifeMs, messageMsMax);
     hint.phase = 'sent';
     queue.loading -= 1;
     queue.sent += 1;

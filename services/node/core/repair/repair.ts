@@ -1,6 +1,5 @@
-import type { Message } from '../protocol/messages.js';
-import type { RequestNumber } from '../protocol/messages.js';
-import type { ScanId, ScanPage } from '../protocol/events.js';
+import type { Message, ReapItem, RequestNumber } from '../protocol/messages.js';
+import type { LoadPurpose, ReadResult, ScanId, ScanPage } from '../protocol/events.js';
 import type { Outbox } from '../protocol/outbox.js';
 import type { ReplicaSet, Ring } from '../ring/replicaSets.js';
 import type { Digests, Key, NodeId, Partition, VersionedRecord } from '../types.js';
@@ -9,8 +8,11 @@ import { Asks } from './asks.js';
 import { Comparisons } from './comparisons.js';
 import { HashTrees } from './hashTrees.js';
 import { Mending } from './mending.js';
+import { ReapChecks } from './reapChecks.js';
+import { messageMsMax, Reaping } from './reaping.js';
 import { Scans } from './scans.js';
 import { Strays } from './strays.js';
+import { isExpired } from './tombstones.js';
 
 /** How repair reaches the rest of its node; they meet in node.ts. */
 export interface RepairPort {
@@ -21,6 +23,8 @@ export interface RepairPort {
   /** Merges a record here; `done` is told when it is durable, or that it could not be made so. */
   merge(key: Key, record: VersionedRecord, done: (kept: boolean) => void): void;
   mend(key: Key): void;
+  /** Forgets a tombstone, if it still is that record. */
+  reap(item: ReapItem): void;
   isWriting(key: Key): boolean;
   hasHint(key: Key): boolean;
   keepHint(target: NodeId, key: Key): void;
@@ -34,12 +38,15 @@ export interface RepairOptions {
   readonly requestTimeoutMs: number;
   /** From one comparison with a node to the next. */
   readonly antiEntropyMs: number;
+  readonly tombstoneGraceMs: number;
+  /** Every other node of the cluster. */
+  readonly others: readonly NodeId[];
   readonly outbox: Outbox;
   readonly nextNumber: () => RequestNumber;
   readonly port: RepairPort;
 }
 
-type RepairQuestion = Extract<Message, { type: 'compare' | 'leaves' | 'list' }>;
+type RepairQuestion = Extract<Message, { type: 'compare' | 'leaves' | 'list' | 'reap' }>;
 
 /** In a turn of comparisons, so many partitions that are not held are looked through for strays. */
 const STRAY_SCANS_A_TURN = 16;
@@ -55,10 +62,13 @@ export class Repair {
   readonly #antiEntropy: AntiEntropy;
   readonly #mending: Mending;
   readonly #strays: Strays;
+  readonly #reapChecks: ReapChecks;
+  readonly #reaping: Reaping;
   #shared: { readonly ring: Ring; readonly byPeer: ReadonlyMap<NodeId, readonly Partition[]> } | undefined;
 
   constructor(options: RepairOptions) {
-    const { outbox, port, partitions, requestTimeoutMs: timeoutMs, antiEntropyMs } = options;
+    const { outbox, port, partitions, antiEntropyMs, tombstoneGraceMs: graceMs } = options;
+    const timeoutMs = options.requestTimeoutMs;
     this.#options = options;
     this.#scans = new Scans(outbox);
     this.#asks = new Asks(outbox, options.nextNumber);
@@ -71,13 +81,14 @@ export class Repair {
       ...parts,
       partitions,
       answersFor: (partition) => port.isComplete() && this.#holds(partition),
-      isExpired: () => false,
+      isExpired: (record) => isExpired(record, outbox.now.wallMs, graceMs),
     });
     this.#antiEntropy = new AntiEntropy({
       ...parts,
       ...port,
       partitionCount: partitions,
       everyMs: antiEntropyMs,
+      messageMsMax: messageMsMax(graceMs),
       shared: () => this.#sharedByPeer(),
     });
     this.#mending = new Mending({ ...parts, ...port, sources: (key) => this.#sources(key) });
@@ -94,6 +105,22 @@ export class Repair {
       },
       isFull: () => port.hintsAreFull(),
       onDamaged,
+    });
+    this.#reapChecks = new ReapChecks({
+      graceMs,
+      outbox,
+      holds: (key) => port.replicaSet(key).primaries.includes(options.self),
+      isComplete: () => port.isComplete(),
+      isBusy: (key) => port.isWriting(key) || port.hasHint(key),
+    });
+    this.#reaping = new Reaping({
+      ...options,
+      ...parts,
+      ...port,
+      graceMs,
+      checks: this.#reapChecks,
+      owns: (partition) => port.ring().replicaSet(partition).primaries[0] === options.self,
+      others: () => options.others,
     });
   }
 
@@ -151,7 +178,14 @@ export class Repair {
         return;
       case 'list':
         this.#comparisons.onList(from, message, deadlineMs);
+        return;
+      case 'reap':
+        this.#onReap(from, message, deadlineMs);
     }
+  }
+
+  onReapLoaded({ check, index }: Extract<LoadPurpose, { for: 'reap' }>, result: ReadResult): void {
+    this.#reapChecks.onLoaded(check, index, result);
   }
 
   onReply(reply: Message): void {
@@ -168,6 +202,20 @@ export class Repair {
     this.#mending.tick(nowMs);
     this.#strays.tick(nowMs);
     this.#antiEntropy.tick(nowMs);
+    this.#reaping.tick(nowMs);
+  }
+
+  #onReap(from: NodeId, message: Extract<Message, { type: 'reap' }>, deadlineMs: number): void {
+    const { outbox, port } = this.#options;
+    const { request, phase, items } = message;
+    const answer = (agreed: readonly number[]): void => {
+      outbox.sendBulk(from, { type: 'reaped', request, agreed }, deadlineMs);
+    };
+    if (phase === 'ask') this.#reapChecks.check(items, answer);
+    else {
+      for (const item of items) port.reap(item);
+      answer([]);
+    }
   }
 
   #holds(partition: Partition): boolean {

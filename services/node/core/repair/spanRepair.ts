@@ -20,6 +20,8 @@ export interface ExchangeParts {
   readonly peer: NodeId;
   readonly partitionCount: number;
   readonly timeoutMs: number;
+  /** No message lives longer (R13). */
+  readonly messageMsMax: number;
   /** Between the two comparisons. */
   readonly settleMs: number;
   readonly takesExpired: boolean;
@@ -106,7 +108,8 @@ function isWanted(
 function pull(entry: ListedKey, parts: ExchangeParts, pulled: () => void, done: Done): void {
   const { key, bytes } = entry;
   const { pulls, asks, peer, merge } = parts;
-  const timeoutMs = parts.timeoutMs + Math.floor((1000 * bytes) / BYTES_PER_SECOND_MIN);
+  const lifeMs = parts.timeoutMs + Math.floor((1000 * bytes) / BYTES_PER_SECOND_MIN);
+  const timeoutMs = Math.min(lifeMs, parts.messageMsMax);
   const ended = (ok: boolean): void => {
     pulls.leave(bytes);
     done(ok);

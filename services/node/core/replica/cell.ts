@@ -63,7 +63,7 @@ export type Operation =
       readonly bytes: number;
     }
   | { readonly type: 'mint'; readonly request: RequestNumber }
-  | { readonly type: 'drop'; readonly record: VersionedRecord }
+  | { readonly type: 'drop'; readonly isThat: (record: VersionedRecord) => boolean }
   | { readonly type: 'mend' };
 
 /** The writes that a store makes durable. */

@@ -1,7 +1,7 @@
 import type { ReadResult, StoreId } from '../protocol/events.js';
 import type { RequestNumber } from '../protocol/messages.js';
 import type { Key, VersionedRecord } from '../types.js';
-import { EMPTY_RECORD, mergeRecords, recordBytes, sameRecord } from '../versioning/record.js';
+import { EMPTY_RECORD, mergeRecords, recordBytes } from '../versioning/record.js';
 import {
   type Batch,
   type Cell,
@@ -49,9 +49,9 @@ export class Cells {
     this.#submit(key, { type: 'mint', request }, 0);
   }
 
-  /** Forgets a record that was handed over, unless it is no longer that record, or is being written. */
-  drop(key: Key, record: VersionedRecord): void {
-    this.#submit(key, { type: 'drop', record }, 0);
+  /** Forgets a record, unless it is no longer that one, or is being written. */
+  drop(key: Key, isThat: (record: VersionedRecord) => boolean): void {
+    this.#submit(key, { type: 'drop', isThat }, 0);
   }
 
   /** All that was lost of a damaged key has been merged into it: it is sound again. */
@@ -140,7 +140,7 @@ export class Cells {
         this.#mint(key, cell, operation.request);
         return;
       case 'drop':
-        this.#drop(key, cell, operation.record);
+        this.#drop(key, cell, operation.isThat);
         return;
       case 'mend':
         this.#mend(key, cell);
@@ -148,9 +148,9 @@ export class Cells {
   }
 
   /** A write on its way to the disk may be one that a coordinator counts on: it will be handed over in its turn. */
-  #drop(key: Key, cell: Cell, record: VersionedRecord): void {
-    const isSame = cell.record !== undefined && sameRecord(cell.record, record);
-    if (!isSame || cell.batches.size > 0 || !this.#port.mayDrop(key)) return;
+  #drop(key: Key, cell: Cell, isThat: (record: VersionedRecord) => boolean): void {
+    if (!cell.record || !isThat(cell.record)) return;
+    if (cell.batches.size > 0 || !this.#port.mayDrop(key)) return;
     const change = cell.status === 'sound' ? { before: cell.record, after: undefined } : undefined;
     this.#forget(key, cell, { waiters: [], bytes: 0, change, mends: cell.status === 'damaged' });
   }

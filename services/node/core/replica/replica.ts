@@ -1,7 +1,9 @@
 import type { ReadResult, StoreId } from '../protocol/events.js';
-import type { Message, RequestNumber, WriteAnswer } from '../protocol/messages.js';
+import type { Message, ReapItem, RequestNumber, WriteAnswer } from '../protocol/messages.js';
 import type { Outbox } from '../protocol/outbox.js';
 import type { Actor, Clock, ClockEntry, Key, NodeId, VersionedRecord } from '../types.js';
+import { sameRecord } from '../versioning/record.js';
+import { hashRecord } from '../versioning/recordHash.js';
 import type { CellPort, Settlement, Waiter } from './cell.js';
 import { Cells } from './cells.js';
 import { Mint } from './mint.js';
@@ -123,13 +125,18 @@ export class Replica {
     this.#cells.mend(key);
   }
 
+  /** Forgets a tombstone that all nodes agreed to reap, if it is still that record (R13). */
+  reap({ key, hash }: ReapItem): void {
+    this.#cells.drop(key, (held) => hashRecord(key, held) === hash);
+  }
+
   isWriting(key: Key): boolean {
     return this.#cells.has(key);
   }
 
   /** Forgets the record of a key that this node does not hold and has handed over, if it is still that record. */
   handedOver(key: Key, record: VersionedRecord): void {
-    if (!this.#options.holds(key)) this.#cells.drop(key, record);
+    if (!this.#options.holds(key)) this.#cells.drop(key, (held) => sameRecord(held, record));
   }
 
   onCellLoaded(key: Key, result: ReadResult): void {
