@@ -238,7 +238,7 @@ describe('a damaged data directory', () => {
 
   describe('in its tables', () => {
     it.each([
-      ['missing', (path: string) => rm(path), /\.ldb is missing/],
+      ['missing', (path: string) => rm(path), /\.ldb: it is missing/],
       ['cut off', async (path: string) => truncate(path, (await stat(path)).size - 1), /bytes instead of/],
       ['empty', (path: string) => truncate(path), /0 bytes instead of/],
       ['without its end', (path: string) => flipBit(path, -3), /not that of a table/],

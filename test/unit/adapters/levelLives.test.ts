@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { LevelStorageOptions } from '../../../services/node/adapters/level-storage.js';
 import { openDatabase } from '../../../services/node/adapters/level-storage/database.js';
 import { tableDamage } from '../../../services/node/adapters/level-storage/tableCheck.js';
+import { Varints } from '../../../services/node/adapters/level-storage/varints.js';
 import type { Storage } from '../../../services/node/ports/storage.js';
 import { childLines } from '../../contract/support/children.js';
 import {
@@ -16,6 +17,11 @@ import { keyOf, read, recordOf, scanned, write, writeAll } from '../../contract/
 
 const TABLE = /\.ldb$/;
 const KEYS = Array.from({ length: 3000 }, (_, i) => keyOf(`key ${i}`));
+
+function varintsOf(bytes: Uint8Array): number[] {
+  const input = new Varints(bytes);
+  return [input.next(), input.next()];
+}
 
 /** Most of what can be wrong with a table shows only when it is read, and some of it ends the process. */
 describe('the lives of a data directory', () => {
@@ -72,6 +78,7 @@ describe('the lives of a data directory', () => {
     const path = await table();
     const { size } = await stat(path);
     const sound = await readFile(path);
+    expect(await tableDamage(path, size, false)).toBeUndefined();
     expect(size).toBeGreaterThan(100_000);
     expect(await tableDamage(path, size, true)).toBeUndefined();
     for (let at = 0; at < size - 48; at += 1009) {
@@ -86,6 +93,17 @@ describe('the lives of a data directory', () => {
       if (!isFilling) expect([at, await tableDamage(path, size, true)]).not.toEqual([at, undefined]);
       await writeFile(path, sound);
     }
+  });
+
+  it('what leads to the records is checked at every open: a damaged filter would make them look missing', async () => {
+    const path = await table();
+    const { size } = await stat(path);
+    const [metaindexAt = 0] = varintsOf((await readFile(path)).subarray(size - 48));
+    // The filter is what lies before the metaindex.
+    await flipBit(path, metaindexAt - 100);
+    expect(await tableDamage(path, size, false)).toContain('damaged');
+    await isReplaced(basename(path));
+    expect(verifications()).toBe(0);
   });
 
   it('nothing is verified after an end in order, nor after one that was not', async () => {
@@ -195,18 +213,32 @@ describe('the lives of a data directory', () => {
       expect(verifications()).toBe(1);
     });
 
+    it('before it is open, have it replaced at once', async () => {
+      let times = 0;
+      const storage = await open({
+        openDatabase: async (...given) => {
+          const database = await openDatabase(...given);
+          const first = ++times === 1;
+          const refuse = (): never => {
+            throw corruption;
+          };
+          return first ? { ...database, get: refuse } : database;
+        },
+      });
+      expect(times).toBe(2);
+      expect(storage.identity.complete).toBe(false);
+    });
+
     it('the same in a scan', async () => {
       const storage = await open({
         openDatabase: async (...given) => {
           const database = await openDatabase(...given);
-          let scans = 0;
+          const next = (): Promise<never> => Promise.reject(corruption);
           return {
             ...database,
             entries: (gte, lt) => {
               const stream = database.entries(gte, lt);
-              return gte[0] === 0x6f && ++scans > 0
-                ? { ...stream, next: () => Promise.reject(corruption) }
-                : stream;
+              return gte[0] === 0x6f ? { ...stream, next } : stream;
             },
           };
         },

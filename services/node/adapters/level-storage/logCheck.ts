@@ -9,7 +9,7 @@ import { type LogEvent, readLog } from './logReader.js';
  * All writes go through one queue, one synced batch at a time. So a batch that follows anything bad, in the same log or a
  * later one, says that what is bad had been synced: that is *damage*. Bad bytes with no batch behind them are a *torn*
  * last batch, cut off by a crash before it was acknowledged. Limit: a last batch that was acknowledged and rotted
- * afterwards looks the same; the other nodes then notice that the directory's sequence has gone back (heights.ts).
+ * afterwards looks the same. Nodes that had heard of it notice that the directory's sequence has gone back.
  *
  * Batches carry consecutive sequence numbers, which says more: a batch missing without a trace is damage as well, and
  * bytes found behind a fault count as a batch only with a number that can be due there. A client's value that looks like a

@@ -76,24 +76,27 @@ async function attempt(options: OpeningOptions): Promise<OpenedDirectory> {
   const { directory, openDatabase } = options;
   const { found, life } = await lookTwice(options);
   const founding = options.founding && !(await wasSetAside(directory));
-  const onCorruption = createAlarm(life, options);
-  const open = async (createIfMissing: boolean): Promise<Database> =>
-    watched(await openDatabase(directory, createIfMissing), onCorruption);
   let database: Database | undefined;
   try {
     await life.begin();
-    database = await open(found === 'fresh');
+    database = await openDatabase(directory, found === 'fresh');
     const kept = await loadKept(database);
     const metadata = await assumeIdentity(database, { ...options, founding }, kept.spoiled);
     const layout = createKeyLayout(options.partitions, options.digests);
     const quarantine = await loadQuarantine(database, layout, metadata.damaged);
     // LevelDB syncs its files, not the renaming of CURRENT.
     await syncDirectory(directory);
+    // Up to here corruption sets the directory aside.
+    const onCorruption = createAlarm(life, options);
     const reopen = async (): Promise<Database> => {
       await inspect(directory, false);
-      return open(false);
+      return watched(await openDatabase(directory, false), onCorruption);
     };
-    return { database, kept, layout, metadata, quarantine, reopen, endLife: () => life.end() };
+    return {
+      ...{ kept, layout, metadata, quarantine, reopen },
+      database: watched(database, onCorruption),
+      endLife: () => life.end(),
+    };
   } catch (error) {
     await database?.close();
     await life.undo().catch(() => undefined);
@@ -138,12 +141,7 @@ function createAlarm(life: Life, { log }: OpeningOptions): (error: unknown) => v
     life.suspect();
     if (raised) return;
     raised = true;
-    log.log(
-      'error',
-      'a file of the database is damaged: restart this node, which verifies all of them first',
-      {
-        error: asError(error).message,
-      },
-    );
+    const message = 'a file of the database is damaged: restart this node, which verifies all of them first';
+    log.log('error', message, { error: asError(error).message });
   };
 }

@@ -25,7 +25,8 @@ const RUN_BYTES = 1024 * 1024;
 
 /**
  * What is wrong with the table at `path`, of which the manifest says that it has `sizeBytes`; undefined where nothing is.
- * A thorough check reads all of it, else only its end. Rejects with the system's error.
+ * A thorough check reads all of it, else only what leads to its records: filter, metaindex, index, and end. Rejects with
+ * the system's error.
  */
 export async function tableDamage(
   path: string,
@@ -40,7 +41,7 @@ export async function tableDamage(
     }
     const footer = await bytesAt(handle, sizeBytes - FOOTER_BYTES, FOOTER_BYTES);
     if (!footer.subarray(-MAGIC.length).equals(MAGIC)) return 'its end is not that of a table';
-    return thorough ? await blockDamage(handle, footer, sizeBytes - FOOTER_BYTES) : undefined;
+    return await blockDamage(handle, footer, sizeBytes - FOOTER_BYTES, thorough);
   } catch (error) {
     if (error instanceof RangeError) return error.message;
     throw error;
@@ -50,13 +51,19 @@ export async function tableDamage(
 }
 
 /** Throws RangeError where an index makes no sense. */
-async function blockDamage(handle: FileHandle, footer: Buffer, end: number): Promise<string | undefined> {
+async function blockDamage(
+  handle: FileHandle,
+  footer: Buffer,
+  end: number,
+  thorough: boolean,
+): Promise<string | undefined> {
   const input = new Varints(footer);
-  const [metaindex, index] = [extentOf(input), extentOf(input)];
-  const [meta, data] = [await contentOf(handle, metaindex, end), await contentOf(handle, index, end)];
-  if (!meta || !data) return 'its index is damaged';
+  const meta = await blockAt(handle, extentOf(input), end);
+  const index = await blockAt(handle, extentOf(input), end);
+  if (!meta || !index) return 'its index is damaged';
+  const named = [...extentsIn(meta), ...(thorough ? extentsIn(index) : [])];
+  const extents = named.sort((a, b) => a.offset - b.offset);
   let first = 0;
-  const extents = [...extentsIn(meta), ...extentsIn(data)].sort((a, b) => a.offset - b.offset);
   while (first < extents.length) {
     const count = runLength(extents, first);
     const bad = await damagedIn(handle, extents.slice(first, first + count), end);
@@ -89,14 +96,12 @@ async function damagedIn(
   return run.find((extent) => !holds(bytes, extent.offset - first.offset, extent.sizeBytes));
 }
 
-/** What a block holds, decompressed; undefined where it is damaged. */
-async function contentOf(handle: FileHandle, extent: Extent, end: number): Promise<Uint8Array | undefined> {
+/** A block with its type, without its checksum; undefined where it is damaged. */
+async function blockAt(handle: FileHandle, extent: Extent, end: number): Promise<Uint8Array | undefined> {
   if (endOf(extent) > end) return undefined;
-  const { sizeBytes } = extent;
-  const bytes = await bytesAt(handle, extent.offset, sizeBytes + TRAILER_BYTES);
-  if (!holds(bytes, 0, sizeBytes)) return undefined;
-  const content = bytes.subarray(0, sizeBytes);
-  return bytes[sizeBytes] === SNAPPY ? uncompressed(content) : content;
+  const { offset, sizeBytes } = extent;
+  const bytes = await bytesAt(handle, offset, sizeBytes + TRAILER_BYTES);
+  return holds(bytes, 0, sizeBytes) ? bytes.subarray(0, sizeBytes + 1) : undefined;
 }
 
 function holds(bytes: Uint8Array, at: number, sizeBytes: number): boolean {
@@ -104,7 +109,9 @@ function holds(bytes: Uint8Array, at: number, sizeBytes: number): boolean {
 }
 
 /** The extents that an index block names: entries of (shared, own, value) lengths, key and value; then restart points. */
-function extentsIn(content: Uint8Array): Extent[] {
+function extentsIn(block: Uint8Array): Extent[] {
+  const stored = block.subarray(0, -1);
+  const content = block.at(-1) === SNAPPY ? uncompressed(stored) : stored;
   if (content.length < 4) throw new RangeError('an index is too short');
   const view = new DataView(content.buffer, content.byteOffset, content.length);
   const restarts = view.getUint32(content.length - 4, true);
