@@ -1,12 +1,9 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { readdir, readFile, rm, writeFile, mkdir } from 'node:fs/promises';
+import { readdir, readFile, writeFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { describeStorage } from './storage.js';
+import { childLines } from './support/children.js';
 import { createLevelDirectory, storedKey, type LevelDirectory } from './support/levelDirectory.js';
 import { keyOf, read, recordOf, scanned, turns, write, writeAll } from './support/records.js';
 
@@ -230,48 +227,6 @@ describe('LevelDB storage', () => {
       expect(storage.identity.incarnation).toBe(2);
       await storage.close();
     });
-
-    it.each([
-      ['spoiled', (raw: Buffer) => Buffer.concat([raw.subarray(0, -1), Buffer.of(raw.at(-1)! ^ 1)])],
-      ['of an unknown format', (raw: Buffer) => Buffer.concat([Buffer.of(99), raw.subarray(1)])],
-      ['removed', () => undefined],
-    ])('its metadata %s', async (_, change) => {
-      await used();
-      await level.tamper(async (raw) => {
-        const [[key, value] = []] = await raw.iterator({ gte: Buffer.from('m'), lt: Buffer.from('n') }).all();
-        const changed = change(value!);
-        await (changed ? raw.put(key!, changed) : raw.del(key!));
-      });
-      expect(await refusal('storage_damaged')).toContain('metadata');
-    });
-
-    it('CURRENT deleted, and nothing in it is touched', async () => {
-      await used();
-      await rm(join(level.directory, 'CURRENT'));
-      const before = await readdir(level.directory);
-      expect(await refusal('storage_damaged')).toContain('CURRENT');
-      expect(await readdir(level.directory)).toEqual(before);
-    });
-
-    it('a table missing', async () => {
-      await used();
-      await used();
-      const names = await readdir(level.directory);
-      await rm(
-        join(
-          level.directory,
-          names.find((name) => name.endsWith('.ldb'))!,
-        ),
-      );
-      await refusal('storage_damaged');
-    });
-
-    it('its manifest overwritten', async () => {
-      await used();
-      const current = (await readFile(join(level.directory, 'CURRENT'), 'utf8')).trim();
-      await writeFile(join(level.directory, current), 'not a manifest');
-      await refusal('storage_damaged');
-    });
   });
 
   it('opens a directory whose making was cut short', async () => {
@@ -299,22 +254,3 @@ describe('LevelDB storage', () => {
     await storage.close();
   });
 });
-
-/** What a child of the support folder prints, and its exit code or the signal that ended it. */
-async function childLines(
-  name: string,
-  given: readonly (string | number)[],
-  onLine?: (lines: readonly string[], kill: () => void) => Promise<void>,
-): Promise<{ readonly lines: readonly string[]; readonly ended: string }> {
-  const loader = ['--import', pathToFileURL(join(__dirname, 'support/tsLoader.mjs')).href];
-  const args = [...loader, join(__dirname, `support/${name}.ts`), ...given.map(String)];
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
-  const exited = once(child, 'exit') as Promise<[number | null, string | null]>;
-  const lines: string[] = [];
-  for await (const line of createInterface(child.stdout)) {
-    lines.push(line);
-    await onLine?.(lines, () => child.kill('SIGKILL'));
-  }
-  const [code, signal] = await exited;
-  return { lines, ended: signal ?? String(code) };
-}

@@ -11,14 +11,13 @@ import {
   type EntryStream,
   type OpenDatabase,
 } from './level-storage/database.js';
-import { prepareDirectory, syncDirectory } from './level-storage/directory.js';
 import { createEngine, type Engine } from './level-storage/engine.js';
-import { asError, openFailure } from './level-storage/errors.js';
-import { assumeIdentity } from './level-storage/identity.js';
-import { createKeyLayout, keyOf, rangeOf, type KeyLayout } from './level-storage/keys.js';
-import { loadKept, type Kept } from './level-storage/kept.js';
+import { asError } from './level-storage/errors.js';
+import { keyOf, rangeOf, type KeyLayout } from './level-storage/keys.js';
+import type { Kept } from './level-storage/kept.js';
+import { openDirectory, type OpenedDirectory } from './level-storage/opening.js';
+import { checked, lookUp, type Quarantine } from './level-storage/quarantine.js';
 import { recordScan } from './level-storage/recordScan.js';
-import { checked, loadQuarantine, lookUp, type Quarantine } from './level-storage/quarantine.js';
 import { createRecovery } from './level-storage/recovery.js';
 import type { Metadata } from './level-storage/values.js';
 
@@ -39,6 +38,8 @@ export interface LevelStorageOptions {
   readonly pendingBytesMax?: number;
   /** Pause between attempts to bring a failed disk back. */
   readonly retryMs?: number;
+  /** A life that ends in this time and not in order is short (life.ts). */
+  readonly shortLifeMs?: number;
   /** For tests that let the disk fail. */
   readonly openDatabase?: OpenDatabase;
 }
@@ -49,37 +50,20 @@ const BATCH_BYTES_MAX = 16 * 1024 * 1024;
 const RETRY_MS = 1000;
 
 /**
- * Opens the records of one node in a LevelDB directory (ports/storage.ts). Rejects with a StorageError of one line that
- * says what to do: storage_locked, storage_unwritable, storage_damaged or storage_mismatch.
+ * Opens the records of one node in a LevelDB directory (ports/storage.ts). One that is damaged is set aside, and a new one
+ * begun in its place, with a new actor and not complete (R12). Rejects with a StorageError of one line that says what to
+ * do: storage_locked, storage_unwritable, storage_mismatch, or storage_damaged where setting aside is impossible.
  */
 export async function openLevelStorage(options: LevelStorageOptions): Promise<Storage> {
-  const { directory } = options;
-  const open = options.openDatabase ?? openDatabase;
-  const found = await prepareDirectory(directory);
-  let database: Database | undefined;
-  try {
-    database = await open(directory, found === 'fresh');
-    const kept = await loadKept(database);
-    const metadata = await assumeIdentity(database, options, kept.spoiled);
-    reportSpoiled(kept, options);
-    const layout = createKeyLayout(options.partitions, options.digests);
-    const quarantine = await loadQuarantine(database, layout, metadata.damaged);
-    // LevelDB syncs its files, not the renaming of CURRENT.
-    await syncDirectory(directory);
-    const reopen = (): Promise<Database> => open(directory, false);
-    const engine = createEngine({ ...options, database, metadata, quarantine, reopen });
-    return storageOn({ ...options, kept, engine, layout, quarantine });
-  } catch (error) {
-    await database?.close();
-    throw openFailure(directory, error);
-  }
+  const opened = await openDirectory({ ...options, openDatabase: options.openDatabase ?? openDatabase });
+  const { kept } = opened;
+  reportSpoiled(kept, options);
+  const engine = createEngine({ ...options, ...opened });
+  return storageOn({ ...options, ...opened, engine });
 }
 
-interface Parts extends LevelStorageOptions {
-  readonly kept: Kept;
+interface Parts extends LevelStorageOptions, OpenedDirectory {
   readonly engine: Engine;
-  readonly layout: KeyLayout;
-  readonly quarantine: Quarantine;
 }
 
 function storageOn(parts: Parts): Storage {
@@ -112,6 +96,7 @@ function storageOn(parts: Parts): Storage {
     await queue.idle();
     await recovery.stop();
     await engine.close();
+    await parts.endLife();
   };
   return {
     identity: identityOf(engine.metadata, parts.kept),

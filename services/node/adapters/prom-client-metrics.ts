@@ -21,6 +21,10 @@ const COUNTERS: Readonly<Record<CounterName, Description>> = {
   rondo_bus_unroutable_total: { help: 'Messages that could not be routed.', labels: [] },
   rondo_bus_rejected_total: { help: 'Envelopes and connections that the bus refused.', labels: ['reason'] },
   rondo_storage_damaged_total: { help: 'Records found damaged since the start.', labels: [] },
+  rondo_storage_directories_quarantined_total: {
+    help: 'Damaged data directories set aside since the start.',
+    labels: [],
+  },
   rondo_storage_records_total: { help: 'Records written durably since the start.', labels: [] },
 };
 

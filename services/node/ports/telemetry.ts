@@ -15,6 +15,7 @@ export type CounterName =
   | 'rondo_bus_unroutable_total'
   | 'rondo_bus_rejected_total'
   | 'rondo_storage_damaged_total'
+  | 'rondo_storage_directories_quarantined_total'
   | 'rondo_storage_records_total';
 
 export type HistogramName =

@@ -1,4 +1,5 @@
 import { type ChainedBatch, ClassicLevel } from 'classic-level';
+import { asError, isCorruption } from './errors.js';
 
 /**
  * The few operations of LevelDB that storage stands on. Tests hand in one that fails on demand.
@@ -60,6 +61,50 @@ export const openDatabase: OpenDatabase = async (directory, createIfMissing) => 
     close: () => level.close(),
   };
 };
+
+/**
+ * Rejects where a process has the database open. LevelDB takes its lock before anything else; asked to open only what does
+ * not exist, of what exists, it gives up right after that and touches nothing but its info log.
+ */
+export async function mustBeFree(directory: string): Promise<void> {
+  const level = new ClassicLevel(directory, { createIfMissing: false, errorIfExists: true });
+  try {
+    await level.open();
+  } catch (error) {
+    const cause = asError(error).cause;
+    if (asError(cause).message.includes('(error_if_exists is true)')) return;
+    if (asError(cause).message.includes('(create_if_missing is false)')) return;
+    throw error;
+  }
+}
+
+/** The same database; `onCorruption` is told of each error that says that LevelDB found a file of its own damaged. */
+export function watched(database: Database, onCorruption: (error: unknown) => void): Database {
+  const told = (error: unknown): unknown => {
+    if (isCorruption(error)) onCorruption(error);
+    return error;
+  };
+  const telling = async <T>(work: Promise<T>): Promise<T> => {
+    return work.catch((error: unknown) => {
+      throw told(error);
+    });
+  };
+  return {
+    get(key) {
+      try {
+        return database.get(key);
+      } catch (error) {
+        throw told(error);
+      }
+    },
+    commit: (operations) => telling(database.commit(operations)),
+    entries(gte, lt) {
+      const stream = database.entries(gte, lt);
+      return { next: () => telling(stream.next()), close: () => stream.close() };
+    },
+    close: () => database.close(),
+  };
+}
 
 function valueBytes(operations: readonly Operation[]): number {
   let bytes = 0;

@@ -1,6 +1,8 @@
 import { access, constants, mkdir, open, readdir, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { damaged, mismatch, unwritable } from './errors.js';
+import { isLifeFile } from './life.js';
+import { syncDirectory } from './syncDirectory.js';
 
 /** The database's directory: its making, what is in it before LevelDB is let in, and whether its disk takes writes. */
 
@@ -22,7 +24,7 @@ export async function prepareDirectory(directory: string): Promise<'fresh' | 'ex
   if (names.some((name) => LEVEL_FILES.test(name) && !BEGINNINGS.test(name))) {
     throw damaged(directory, 'the file CURRENT is missing');
   }
-  const foreign = names.find((name) => !BEGINNINGS.test(name) && name !== PROBE_FILE);
+  const foreign = names.find((name) => !BEGINNINGS.test(name) && name !== PROBE_FILE && !isLifeFile(name));
   if (foreign !== undefined) {
     throw mismatch(directory, `holds other files (${foreign}) and no database; choose an empty one`);
   }
@@ -45,16 +47,6 @@ async function syncFrom(first: string, last: string): Promise<void> {
   for (let path = last; ; path = dirname(path)) {
     await syncDirectory(dirname(path));
     if (path === first || path === dirname(path)) return;
-  }
-}
-
-/** Makes the directory's entries durable. */
-export async function syncDirectory(path: string): Promise<void> {
-  const handle = await open(path, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }
 

@@ -2,7 +2,7 @@ import { DecodeError } from '../../core/protocol/bytes.js';
 import { type Entropy, freshActor } from '../../ports/entropy.js';
 import type { Database, Operation } from './database.js';
 import { damaged, mismatch } from './errors.js';
-import { metadataKey, WHOLE_RANGE } from './keys.js';
+import { isOurs, metadataKey, WHOLE_RANGE } from './keys.js';
 import { openMetadata, sealMetadata, type Metadata } from './values.js';
 
 /** Who the data directory is: made once, continued at every open. */
@@ -27,7 +27,7 @@ export async function assumeIdentity(
   spoiled: readonly Uint8Array[],
 ): Promise<Metadata> {
   const stored = readMetadata(database, options.directory);
-  if (!stored && !(await isEmpty(database))) throw damaged(options.directory, 'its metadata is missing');
+  if (!stored) await mustBeEmpty(database, options.directory);
   if (stored && stored.partitions !== options.partitions) throw otherPartitions(stored, options);
   const before = stored ?? newIdentity(options);
   const incarnation = Math.max(before.incarnation + 1, options.incarnationFloor ?? 0);
@@ -65,10 +65,15 @@ function newIdentity(options: IdentityOptions): Metadata {
   };
 }
 
-async function isEmpty(database: Database): Promise<boolean> {
+/** Of a database without metadata. One of another program is not to be set aside as damaged. */
+async function mustBeEmpty(database: Database, directory: string): Promise<void> {
   const stream = database.entries(WHOLE_RANGE.gte, WHOLE_RANGE.lt);
   try {
-    return (await stream.next()).length === 0;
+    const entries = await stream.next();
+    if (!entries.every(([key]) => isOurs(key))) {
+      throw mismatch(directory, 'holds the database of another program; choose an empty one');
+    }
+    if (entries.length > 0) throw damaged(directory, 'its metadata is missing');
   } finally {
     await stream.close();
   }

@@ -93,6 +93,11 @@ export function rangeOf(space: Space): Range {
   return { gte: Uint8Array.of(SPACES[space]), lt: Uint8Array.of(SPACES[space] + 1) };
 }
 
+/** Whether a key is one that this program could have written. */
+export function isOurs(stored: Uint8Array): boolean {
+  return Object.values<number | undefined>(SPACES).includes(stored[0]);
+}
+
 /** Everything that a database can hold. */
 export const WHOLE_RANGE: Range = { gte: Uint8Array.of(0), lt: Uint8Array.of(0xff) };
 
