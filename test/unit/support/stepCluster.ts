@@ -17,6 +17,7 @@ import { positionOf } from '../../../services/node/core/ring/position.js';
 import { createRing, type ReplicaSet } from '../../../services/node/core/ring/replicaSets.js';
 import type { Actor, Key, NodeId } from '../../../services/node/core/types.js';
 import { commit, copyDisk, type Disk, type DiskEffect, emptyDisk, isOfDisk, loadFrom } from './stepDisk.js';
+import { clusterNode } from './clusterNode.js';
 
 /**
  * Real nodes, driven by hand and in one thread: messages, loads and changes of the disk wait in one list until the test
@@ -162,7 +163,7 @@ export function createStepCluster(options: StepClusterOptions = {}): StepCluster
     clusterId: 'test',
     partitions: 8,
     replicas: options.replicas ?? 3,
-    nodes: ids.map((id) => ({ id, busAddress: '', httpAddress: '', weight: 1, zone: '' })),
+    nodes: ids.map((id) => clusterNode(id)),
   });
   const ring = createRing(document);
   const disks = new Map(ids.map((id) => [id, emptyDisk(`actor-${id}`, !options.incomplete?.includes(id))]));
