@@ -1,4 +1,4 @@
-import { assert, assertNever } from '../assert.js';
+import { assert } from '../assert.js';
 import type { Key, NodeId, VersionedRecord } from '../types.js';
 import {
   ACTOR_CHARS_MAX,
@@ -31,6 +31,7 @@ import {
   writePutOutcome,
   writePutRequest,
 } from './requestCodec.js';
+import { membershipBytes, readMembership, writeMembership } from './membershipCodec.js';
 import { wordCodec } from './words.js';
 
 /**
@@ -51,6 +52,16 @@ const TYPES = wordCodec<Message['type']>({
   forwardReply: 6,
   ping: 7,
   pong: 8,
+  prepare: 32,
+  promise: 33,
+  accept: 34,
+  accepted: 35,
+  document: 36,
+  fetchDocument: 37,
+  hello: 38,
+  found: 39,
+  foundVote: 40,
+  founded: 41,
 });
 const READ_STATUSES = wordCodec<ReadAnswer['status']>({ found: 0, missing: 1, incomplete: 2, refused: 3 });
 const WRITE_ANSWERS = wordCodec<WriteAnswer>({ stored: 0, refused: 1, incomplete: 2 });
@@ -120,7 +131,7 @@ export function writeMessage(out: ByteWriter, message: Message): void {
       writeHeights(out, message.heights);
       return;
     default:
-      assertNever(message);
+      writeMembership(out, message);
   }
 }
 
@@ -149,7 +160,7 @@ function readBody(type: Message['type'], request: RequestNumber, input: ByteRead
     case 'pong':
       return { type, request, heights: readHeights(input) };
     default:
-      return assertNever(type);
+      return readMembership(type, request, input);
   }
 }
 
@@ -205,7 +216,7 @@ function bodyBytes(message: Message): number {
     case 'pong':
       return heightsBytes(message.heights);
     default:
-      return assertNever(message);
+      return membershipBytes(message);
   }
 }
 
