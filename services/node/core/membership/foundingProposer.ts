@@ -60,7 +60,7 @@ export class FoundingProposer {
   run(candidates: readonly Candidate[]): void {
     const own = this.#own;
     if (!this.#file.isIdle) return;
-    if (own && own.attempt >= this.#attemptSeen && isOf(own, candidates)) this.#ask(own);
+    if (own && own.attempt > this.#attemptSeen && isOf(own, candidates)) this.#ask(own);
     else if (own || this.#file.vote.kind === 'none') this.#propose(candidates, own);
   }
 
