@@ -1,8 +1,8 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, open, readFile, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { foundDocument, validateDocument } from './core/ring/document.js';
-import type { ClusterDocument, ClusterNode, NodeId } from './core/types.js';
+import type { Actor, ClusterDocument, ClusterNode, NodeId } from './core/types.js';
 
 /**
  * The two files that say what the cluster is. The *bootstrap list* names the nodes and their addresses; an operator, or
@@ -10,13 +10,16 @@ import type { ClusterDocument, ClusterNode, NodeId } from './core/types.js';
  * its own data directory beside the key that authenticates versions.
  */
 
+/** A node as the list names it, before it has a data directory. */
+export type ListedNode = Omit<ClusterNode, 'actor' | 'voter' | 'state'>;
+
 export interface Bootstrap {
   readonly clusterId: string;
   /** Key that authenticates version strings, base64; secret. */
   readonly versionKey: string;
   readonly partitions: number;
   readonly replicas: number;
-  readonly nodes: readonly ClusterNode[];
+  readonly nodes: readonly ListedNode[];
 }
 
 export interface KnownCluster {
@@ -35,7 +38,7 @@ const KEPT_FILE = 'cluster.json';
 const VERSION_KEY_BYTES = 32;
 
 export function newBootstrap(
-  nodes: readonly ClusterNode[],
+  nodes: readonly ListedNode[],
   sizes: { partitions: number; replicas: number },
 ): Bootstrap {
   return {
@@ -71,7 +74,7 @@ export async function knowCluster(dataDir: string, bootstrapFile: string): Promi
     );
   }
   const versionSecret = Buffer.from(bootstrap.versionKey, 'base64');
-  return { document: foundDocument(bootstrap), versionSecret, isKept: false };
+  return { document: documentOf(bootstrap), versionSecret, isKept: false };
 }
 
 export async function keepCluster(dataDir: string, { document, versionSecret }: KnownCluster): Promise<void> {
@@ -102,6 +105,28 @@ async function syncFolder(path: string): Promise<void> {
   }
 }
 
+/**
+ * A list says nothing of data directories and vote files, and every node has to work out the same document from it: names
+ * that follow from the list stand in for them.
+ */
+function documentOf(bootstrap: Bootstrap): ClusterDocument {
+  const nameOf = (what: string, id: unknown): string =>
+    createHash('sha256')
+      .update(JSON.stringify([bootstrap.clusterId, what, id]))
+      .digest('hex')
+      .slice(0, 16);
+  const nodes = Array.isArray(bootstrap.nodes) ? bootstrap.nodes : [];
+  return foundDocument({
+    ...bootstrap,
+    nodes: nodes.map((node: ListedNode) => ({
+      ...node,
+      actor: nameOf('actor', node.id) as Actor,
+      voter: nameOf('voter', node.id),
+      state: 'complete',
+    })),
+  });
+}
+
 function readdress(path: string, kept: KnownCluster, bootstrap: Bootstrap | undefined): KnownCluster {
   if (!bootstrap) return kept;
   const { document } = kept;
@@ -110,7 +135,7 @@ function readdress(path: string, kept: KnownCluster, bootstrap: Bootstrap | unde
       `${path} is of another cluster than the bootstrap list; give the list it was made with.`,
     );
   }
-  const listed = new Map<NodeId, ClusterNode>(bootstrap.nodes.map((node) => [node.id, node]));
+  const listed = new Map<NodeId, ListedNode>(bootstrap.nodes.map((node) => [node.id, node]));
   const nodes = document.nodes.map((node) => {
     const { busAddress, httpAddress } = listed.get(node.id) ?? node;
     return { ...node, busAddress, httpAddress };
@@ -133,7 +158,7 @@ function checkBootstrap(path: string, value: object): Bootstrap {
   const bootstrap = value as Bootstrap;
   try {
     checkVersionKey(bootstrap.versionKey);
-    validateDocument(foundDocument(bootstrap));
+    validateDocument(documentOf(bootstrap));
     return bootstrap;
   } catch (error) {
     throw new ClusterFileError(`The bootstrap list ${path} is not usable: ${messageOf(error)}`);

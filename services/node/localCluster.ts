@@ -4,12 +4,13 @@ import { join } from 'node:path';
 import {
   type Bootstrap,
   ClusterFileError,
+  type ListedNode,
   newBootstrap,
   readBootstrap,
   writeJsonDurably,
 } from './clusterFile.js';
 import type { StartConfig } from './config.js';
-import type { ClusterNode, NodeId } from './core/types.js';
+import type { NodeId } from './core/types.js';
 
 /** What several nodes on one machine need before they start: a data folder with a bootstrap list, and free ports. */
 
@@ -65,7 +66,7 @@ function warnOfSizes(config: StartConfig, kept: Bootstrap, warn: (message: strin
   warn(`the data in ${config.data} was made with ${sizes}, and keeps them`);
 }
 
-function planNodes(config: StartConfig): ClusterNode[] {
+function planNodes(config: StartConfig): ListedNode[] {
   return Array.from({ length: config.nodes }, (_, index) => {
     const { http, bus } = portsOf(config, index);
     return {

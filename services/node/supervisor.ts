@@ -1,9 +1,9 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { existsSync, mkdirSync, openSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Bootstrap, writeJsonDurably } from './clusterFile.js';
+import { type Bootstrap, type ListedNode, writeJsonDurably } from './clusterFile.js';
 import { sharedArguments, type StartConfig } from './config.js';
-import type { ClusterNode, NodeId } from './core/types.js';
+import type { NodeId } from './core/types.js';
 import { checkPorts, type Kept, portsOf, prepareData, SupervisorError } from './localCluster.js';
 
 /**
@@ -58,7 +58,7 @@ const HEALTHY_AFTER_MS = 30_000;
 const LOG_BYTES_MAX = 16 * 1024 * 1024;
 
 interface Member {
-  readonly node: ClusterNode;
+  readonly node: ListedNode;
   readonly index: number;
   readonly dataDir: string;
   child: ChildProcess | undefined;
@@ -236,6 +236,6 @@ function openLogFile(path: string): number {
   return openSync(path, 'a');
 }
 
-function urlOf(node: ClusterNode): string {
+function urlOf(node: ListedNode): string {
   return `http://${node.httpAddress}`;
 }

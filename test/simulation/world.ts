@@ -1,4 +1,4 @@
-import type { Key, NodeId } from '../../services/node/core/types.js';
+import type { Actor, ClusterNode, Key, NodeId } from '../../services/node/core/types.js';
 import { foundDocument } from '../../services/node/core/ring/document.js';
 import { positionOf } from '../../services/node/core/ring/position.js';
 import { createRing } from '../../services/node/core/ring/replicaSets.js';
@@ -65,13 +65,18 @@ export function createWorld(plan: Plan, keepsLines: boolean): World {
   };
 }
 
+function simulatedNode(id: NodeId, index: number): ClusterNode {
+  const names = { id, actor: `listed-${id}` as Actor, voter: String(index).padStart(16, '0') };
+  return { ...names, state: 'complete', busAddress: '', httpAddress: '', weight: 1, zone: '' };
+}
+
 function foundCluster(plan: Plan, ids: readonly NodeId[]) {
   const digests = simulatedDigests();
   const document = foundDocument({
     clusterId: 'simulation',
     partitions: plan.partitions,
     replicas: plan.replicas,
-    nodes: ids.map((id) => ({ id, busAddress: '', httpAddress: '', weight: 1, zone: '' })),
+    nodes: ids.map(simulatedNode),
   });
   const ring = createRing(document);
   const { requestTimeoutMs, nodeTimeoutMs, antiEntropyMs, tombstoneGraceMs, limits } = plan;

@@ -9,7 +9,8 @@ import type {
   Parcel,
 } from '../../../services/node/core/protocol/envelope.js';
 import type { NodeId } from '../../../services/node/core/types.js';
-import { integer, message, plain, wellFormed } from './messages.js';
+import { integer, plain, wellFormed } from './elements.js';
+import { message } from './messages.js';
 
 const remainingMs = fc.nat(0xffff_ffff);
 

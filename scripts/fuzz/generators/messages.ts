@@ -12,30 +12,14 @@ import type {
   ReadAnswer,
 } from '../../../services/node/core/protocol/messages.js';
 import { LIMITS } from '../../../services/node/core/types.js';
-import type { Actor, Key, NodeId, Partition, VersionedRecord } from '../../../services/node/core/types.js';
+import type { Key, Partition, VersionedRecord } from '../../../services/node/core/types.js';
 import { compareDots } from '../../../services/node/core/versioning/clock.js';
+import { actor, integer, latin1, node, plain, wellFormed } from './elements.js';
+import { membershipMessagesByType } from './membership.js';
 
 /** Everything that may stand in a message, hostile bytes and bounds included: what is made here must survive the wire. */
 
-/** As `fc.record`, with the prototype that decoded objects have. */
-export const plain = ((model: Record<string, fc.Arbitrary<unknown>>, constraints?: object) =>
-  fc.record(model, { ...constraints, noNullPrototype: true })) as typeof fc.record;
-
-const latin1 = (minLength: number, maxLength: number): fc.Arbitrary<string> =>
-  fc.uint8Array({ minLength, maxLength, size: 'max' }).map((bytes) => Buffer.from(bytes).toString('latin1'));
-
-/** Of whole code points: half a surrogate pair is no text, and would not survive UTF-8. */
-export const wellFormed = (maxLength: number): fc.Arbitrary<string> =>
-  fc
-    .oneof(
-      { weight: 20, arbitrary: fc.string({ unit: 'binary', maxLength }) },
-      { weight: 1, arbitrary: fc.constantFrom('\ufeff', '\ufeffmark', '\0', '\u{10ffff}', '') },
-    )
-    .filter((text) => text.length <= maxLength);
-
-export const integer = fc.oneof(fc.nat(300), fc.maxSafeNat(), fc.constant(Number.MAX_SAFE_INTEGER));
 const request = integer;
-const node = wellFormed(60).filter((id) => id !== '') as fc.Arbitrary<NodeId>;
 
 /** Small as a rule, and now and then of the greatest length. */
 const key = fc.oneof(
@@ -45,8 +29,6 @@ const key = fc.oneof(
 
 /** Plain arrays: what is decoded must not be a Buffer. */
 const value = fc.uint8Array({ maxLength: 300 });
-
-const actor = latin1(1, 32) as fc.Arbitrary<Actor>;
 
 const marks = fc.array(
   plain({
@@ -198,6 +180,7 @@ export const messagesByType: { [T in Message['type']]: fc.Arbitrary<Extract<Mess
   reaped: plain({ type: fc.constant('reaped'), request, agreed: fc.array(integer, { maxLength: 20 }) }),
   ping: plain({ type: fc.constant('ping'), request, heights }),
   pong: plain({ type: fc.constant('pong'), request, heights }),
+  ...membershipMessagesByType,
 };
 
 export const message: fc.Arbitrary<Message> = fc.oneof(...Object.values(messagesByType));

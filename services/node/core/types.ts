@@ -90,6 +90,12 @@ export interface Hint {
 
 export interface ClusterNode {
   readonly id: NodeId;
+  /** The data directory that counts as this node's: acknowledgements count for an actor, not a name (R10). */
+  readonly actor: Actor;
+  /** Names the file that this node's votes lie in: 16 hex characters, new where the file was lost (R7). */
+  readonly voter: string;
+  /** `rebuilding`: what this directory holds may lack acknowledged writes (I4, R10). */
+  readonly state: 'complete' | 'rebuilding';
   readonly busAddress: string;
   readonly httpAddress: string;
   readonly weight: number;
@@ -99,6 +105,8 @@ export interface ClusterNode {
 /** Who holds what: indexes into `nodes`, the token's owner first. */
 export interface Placement {
   readonly now: readonly number[];
+  /** The epoch in which the replicas last changed; requests of older ones are refused (R9). */
+  readonly since: number;
 }
 
 /** The one versioned record that says who holds what; the same document gives the same replica sets (I8). */
@@ -108,6 +116,8 @@ export interface ClusterDocument {
   readonly partitions: number;
   readonly replicas: number;
   readonly nodes: readonly ClusterNode[];
+  /** Actors that count no more and whose entries may be trimmed from clocks (R14); sorted. */
+  readonly retired: readonly Actor[];
   /** For each partition the index of the node that owns its token. */
   readonly tokens: readonly number[];
   readonly placement: readonly Placement[];

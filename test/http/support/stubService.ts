@@ -6,14 +6,9 @@ import type {
   PutOutcome,
   PutRequest,
 } from '../../../services/node/core/protocol/messages.js';
-import type {
-  Actor,
-  ClusterDocument,
-  Key,
-  NodeId,
-  VersionedRecord,
-} from '../../../services/node/core/types.js';
+import type { Actor, ClusterDocument, Key, VersionedRecord } from '../../../services/node/core/types.js';
 import type { NodeService, NodeStatus } from '../../../services/node/runtime/service.js';
+import { clusterNode } from '../../unit/support/clusterNode.js';
 
 /** A node of three replicas in memory: one counter a key stands for its clock. Knobs make it slow, failing or broken. */
 export interface StubService extends NodeService {
@@ -153,14 +148,9 @@ function newDocument(nodes: readonly string[]): ClusterDocument {
     clusterId: 'c1',
     partitions: 8,
     replicas: REPLICAS,
-    nodes: nodes.map((id) => ({
-      id: id as NodeId,
-      busAddress: '127.0.0.1:1',
-      httpAddress: '127.0.0.1:1',
-      weight: 1,
-      zone: '',
-    })),
+    nodes: nodes.map((id) => clusterNode(id, { busAddress: '127.0.0.1:1', httpAddress: '127.0.0.1:1' })),
+    retired: [],
     tokens: Array.from({ length: 8 }, (_, partition) => partition % nodes.length),
-    placement: Array.from({ length: 8 }, () => ({ now: nodes.map((_, index) => index) })),
+    placement: Array.from({ length: 8 }, () => ({ now: nodes.map((_, index) => index), since: 1 })),
   };
 }

@@ -7,11 +7,12 @@ import {
   ClusterFileError,
   keepCluster,
   knowCluster,
+  type ListedNode,
   newBootstrap,
   readBootstrap,
   writeJsonDurably,
 } from '../../../services/node/clusterFile.js';
-import type { ClusterNode, NodeId } from '../../../services/node/core/types.js';
+import type { NodeId } from '../../../services/node/core/types.js';
 
 let folder: string;
 beforeEach(async () => {
@@ -19,7 +20,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-const nodes: ClusterNode[] = ['n1', 'n2', 'n3'].map((id, i) => ({
+const nodes: ListedNode[] = ['n1', 'n2', 'n3'].map((id, i) => ({
   id: id as NodeId,
   busAddress: `127.0.0.1:${i + 1}`,
   httpAddress: `127.0.0.1:${i + 11}`,

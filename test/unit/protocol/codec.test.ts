@@ -2,6 +2,11 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { DecodeError } from '../../../services/node/core/protocol/bytes.js';
 import { decodeMessage, encodeMessage, messageBytes } from '../../../services/node/core/protocol/codec.js';
+import {
+  type Candidate,
+  DOCUMENT_CHARS_MAX,
+  VERSION_KEY_BYTES,
+} from '../../../services/node/core/protocol/membershipMessages.js';
 import type { Message, NodeHeight } from '../../../services/node/core/protocol/messages.js';
 import { HEIGHTS_MAX } from '../../../services/node/core/protocol/messages.js';
 import type { Actor, Key, NodeId } from '../../../services/node/core/types.js';
@@ -11,6 +16,16 @@ import { expectOnlyDecodeErrors, mutated } from './hostile.js';
 const ping: Message = { type: 'ping', request: 7, heights: [] };
 const record = { clock: [], siblings: [], marks: [] };
 const height: NodeHeight = { node: 'n' as NodeId, actor: 'a' as Actor, incarnation: 1, sequence: 1 };
+
+const ballot = { round: 2, node: 'n' as NodeId, proposal: 3 };
+const candidate: Candidate = {
+  ...{ id: 'n' as NodeId, actor: 'a' as Actor, voter: 'v' },
+  ...{ busAddress: 'b', httpAddress: 'h', weight: 1, zone: '' },
+};
+const hello: Message = { type: 'hello', request: 7, candidate, expects: 3, epoch: 0, known: [candidate] };
+const versionKey = new Uint8Array(VERSION_KEY_BYTES).fill(0xab);
+const CANDIDATE_HEX = '016e 0161 0176 0162 0168 01 00';
+const KEY_HEX = 'ab'.repeat(VERSION_KEY_BYTES);
 
 const LONG = 'x'.repeat(300);
 
@@ -23,6 +38,24 @@ const GOLDEN: readonly [string, Message][] = [
   ['04 8101 00', { type: 'writeReply', request: 129, answer: 'stored' }],
   ['07 07 00', ping],
   ['08 07 01 016e 0161 01 01', { type: 'pong', request: 7, heights: [height] }],
+  ['20 07 05 02 016e 03', { type: 'prepare', request: 7, epoch: 5, ballot }],
+  ['21 07 00', { type: 'promise', request: 7, answer: { status: 'promised' } }],
+  [
+    '21 07 01 02 016e 03 027b7d',
+    { type: 'promise', request: 7, answer: { status: 'promised', accepted: { ballot, document: '{}' } } },
+  ],
+  ['21 07 02 02 016e 03', { type: 'promise', request: 7, answer: { status: 'refused', promised: ballot } }],
+  ['22 07 02 016e 03 027b7d', { type: 'accept', request: 7, ballot, document: '{}' }],
+  ['23 07 00', { type: 'accepted', request: 7, answer: { status: 'accepted' } }],
+  ['23 07 01 02 016e 03', { type: 'accepted', request: 7, answer: { status: 'refused', promised: ballot } }],
+  ['24 07 027b7d', { type: 'document', request: 7, document: '{}' }],
+  ['25 07 05', { type: 'fetchDocument', request: 7, epoch: 5 }],
+  [`26 07 ${CANDIDATE_HEX} 03 00 01 ${CANDIDATE_HEX}`, hello],
+  [`27 07 04 ${KEY_HEX} 027b7d`, { type: 'found', request: 7, attempt: 4, versionKey, document: '{}' }],
+  ['28 07 04 00', { type: 'foundVote', request: 7, attempt: 4, answer: { status: 'voted' } }],
+  ['28 07 04 01 05', { type: 'foundVote', request: 7, attempt: 4, answer: { status: 'bound', attempt: 5 } }],
+  ['28 07 04 02', { type: 'foundVote', request: 7, attempt: 4, answer: { status: 'refused' } }],
+  [`29 07 ${KEY_HEX} 027b7d`, { type: 'founded', request: 7, versionKey, document: '{}' }],
 ];
 
 const bytesOf = (hex: string) => Uint8Array.from(Buffer.from(hex.replaceAll(' ', ''), 'hex'));
@@ -53,6 +86,14 @@ describe('message codec', () => {
     ['a height of an actor without a name', '07 07 01 016e 00 01 01'],
     ['a height of an actor with too long a name', `07 07 01 016e 21 ${'61'.repeat(33)} 01 01`],
     ['a height with half a name', '07 07 01 01ff 0161 01 01'],
+    ['a ballot of nobody', '20 07 05 02 00 03'],
+    ['a promise that is none', '21 07 03'],
+    ['a document that is no text', '24 07 01ff'],
+    ['a document over its bound', `24 07 818040 ${'20'.repeat(DOCUMENT_CHARS_MAX + 1)}`],
+    ['one candidate too many', `26 07 ${CANDIDATE_HEX} 03 00 41 ${CANDIDATE_HEX.repeat(65)}`],
+    ['a candidate without a name', '26 07 00 0161 0176 0162 0168 01 00 03 00 00'],
+    ['a version key that is too short', `29 07 ${KEY_HEX.slice(2)}`],
+    ['a vote that is none', '28 07 04 03'],
   ])('%s is refused', (_name, hex) => {
     expect(() => decodeMessage(bytesOf(hex))).toThrow(DecodeError);
   });
@@ -138,6 +179,19 @@ describe('message codec', () => {
     ['a height of an actor without a name', { ...ping, heights: [{ ...height, actor: '' as Actor }] }],
     ['a height of an actor that is too long', { ...ping, heights: [{ ...height, actor: LONG as Actor }] }],
     ['a height of a node that is too long', { ...ping, heights: [{ ...height, node: LONG as NodeId }] }],
+    [
+      'a ballot of nobody',
+      { type: 'prepare', request: 1, epoch: 1, ballot: { ...ballot, node: '' as NodeId } },
+    ],
+    ['a ballot of no number', { type: 'prepare', request: 1, epoch: 1, ballot: { ...ballot, round: 0.5 } }],
+    [
+      'a document over its bound',
+      { type: 'document', request: 1, document: ' '.repeat(DOCUMENT_CHARS_MAX + 1) },
+    ],
+    ['a candidate without a name', { ...hello, candidate: { ...candidate, id: '' as NodeId } }],
+    ['a candidate with too long a zone', { ...hello, known: [{ ...candidate, zone: LONG }] }],
+    ['one candidate too many', { ...hello, known: new Array<Candidate>(65).fill(candidate) }],
+    ['a short version key', { type: 'founded', request: 1, versionKey: new Uint8Array(31), document: '' }],
     ['a height that is none', { ...ping, heights: [{ ...height, sequence: -1 }] }],
   ])('%s is not written', (_name, wrong) => {
     expect(() => messageBytes(wrong)).toThrow('invariant violated');

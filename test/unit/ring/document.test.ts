@@ -1,20 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
 import { foundDocument, type Founding, validateDocument } from '../../../services/node/core/ring/document.js';
-import type { ClusterDocument, ClusterNode, NodeId } from '../../../services/node/core/types.js';
-
-const clusterNode = (id: string): ClusterNode => ({
-  id: id as NodeId,
-  busAddress: '127.0.0.1:9001',
-  httpAddress: '127.0.0.1:8081',
-  weight: 1,
-  zone: '',
-});
+import type { ClusterDocument } from '../../../services/node/core/types.js';
+import { clusterNode } from '../support/clusterNode.js';
 
 const founding: Founding = {
   clusterId: 'cluster',
   partitions: 8,
   replicas: 3,
-  nodes: ['a', 'b', 'c', 'd'].map(clusterNode),
+  nodes: ['a', 'b', 'c', 'd'].map((id) => clusterNode(id)),
 };
 
 const copy = (): Record<string, unknown> =>
@@ -34,7 +27,14 @@ const broken = (path: readonly (string | number)[], value: unknown): unknown => 
 describe('cluster document: founding', () => {
   it('founding: epoch 1, and sound by its own rules, also after a way through JSON', () => {
     const document = foundDocument(founding);
-    expect(document).toMatchObject({ epoch: 1, clusterId: 'cluster', partitions: 8, replicas: 3 });
+    expect(document).toMatchObject({
+      epoch: 1,
+      clusterId: 'cluster',
+      partitions: 8,
+      replicas: 3,
+      retired: [],
+    });
+    expect(document.placement.every(({ since }) => since === 1)).toBe(true);
     expect(document.nodes).toEqual(founding.nodes);
     expect(validateDocument(copy())).toEqual(document);
   });
@@ -66,7 +66,7 @@ describe('cluster document: validation', () => {
     ['partitions as text', broken(['partitions'], '8'), 'partitions must be'],
     ['other partitions than sets', broken(['partitions'], 16), 'tokens must be a list of 16'],
     ['replicas not whole', broken(['replicas'], 1.5), 'replicas must be'],
-    ['other replicas than in the sets', broken(['replicas'], 2), 'placement[0].now must have 2 nodes'],
+    ['other replicas than in the sets', broken(['replicas'], 2), 'placement[0].now must have 1 to 2 nodes'],
     ['no nodes', broken(['nodes'], []), 'at least one node'],
     ['a node that is null', broken(['nodes', 1], null), 'nodes[1] must be an object'],
     ['a node without id', broken(['nodes', 1, 'id'], ''), 'nodes[1].id must be'],
@@ -87,15 +87,42 @@ describe('cluster document: validation', () => {
     ['a replica twice', broken(['placement', 0, 'now'], [0, 1, 1]), 'placement[0].now names a node twice'],
     ['a replica nowhere', broken(['placement', 0, 'now'], [0, 1, 9]), 'names a node that is not there'],
     ['a replica between two', broken(['placement', 0, 'now'], [0, 1, 1.5]), 'names a node that is not there'],
-    ['too few replicas', broken(['placement', 0, 'now'], [0, 1]), 'placement[0].now must have 3 nodes'],
+    ['a set of nobody', broken(['placement', 0, 'now'], []), 'placement[0].now must have 1 to 3 nodes'],
+    ['an actor without a name', broken(['nodes', 1, 'actor'], ''), 'nodes[1].actor must be'],
+    ['an actor that is too long', broken(['nodes', 1, 'actor'], 'a'.repeat(33)), 'nodes[1].actor must be'],
+    ['an actor beyond latin1', broken(['nodes', 1, 'actor'], 'a\u0100'), 'nodes[1].actor must be'],
+    ['an actor twice', broken(['nodes', 1, 'actor'], clusterNode('a').actor), 'is used more than once'],
+    ['no voter', broken(['nodes', 1, 'voter'], undefined), 'nodes[1].voter must be'],
+    ['a voter that is no hex', broken(['nodes', 1, 'voter'], 'x'.repeat(16)), 'nodes[1].voter must be'],
+    ['a voter twice', broken(['nodes', 1, 'voter'], clusterNode('a').voter), 'is used more than once'],
+    ['a state that there is not', broken(['nodes', 1, 'state'], 'joining'), 'nodes[1].state must be'],
+    ['no retired', broken(['retired'], undefined), 'retired must be a list'],
+    ['a retired actor without a name', broken(['retired'], ['']), 'retired must be a list of actors'],
+    ['retired out of order', broken(['retired'], ['y', 'x']), 'retired must be sorted'],
+    ['retired twice', broken(['retired'], ['x', 'x']), 'retired must be sorted'],
+    [
+      'retired and in use',
+      broken(['retired'], [clusterNode('b').actor]),
+      'retired names the actor of a node',
+    ],
+    ['a set since ever', broken(['placement', 3, 'since'], 0), 'placement[3].since must be'],
+    ['a set since later', broken(['placement', 3, 'since'], 2), 'placement[3].since must be'],
+    ['a set without since', broken(['placement', 3, 'since'], undefined), 'placement[3].since must be'],
   ])('validation: %s is refused', (_, value, fault) => {
     expect(() => validateDocument(value)).toThrow(fault);
   });
 
+  it('validation: a set may be smaller than the replicas, as after a removal', () => {
+    expect(validateDocument(broken(['placement', 0, 'now'], [0, 1])).placement[0]).toEqual({
+      now: [0, 1],
+      since: 1,
+    });
+  });
+
   it('validation: many faults are listed up to a bound and counted beyond it', () => {
     const tokens = [9, 9, 9, 9, 9, 9, 9, 9];
-    const placement = tokens.map(() => ({ now: [8, 8] }));
-    expect(() => validateDocument({ ...copy(), tokens, placement })).toThrow(/tokens\[7\].*; and 20 more$/s);
+    const placement = tokens.map(() => ({ now: [8, 8], since: 1 }));
+    expect(() => validateDocument({ ...copy(), tokens, placement })).toThrow(/tokens\[7\].*; and 12 more$/s);
   });
 
   it('validation: fields that it does not know are left out', () => {

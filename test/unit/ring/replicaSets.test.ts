@@ -2,22 +2,9 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { foundDocument } from '../../../services/node/core/ring/document.js';
 import { createRing } from '../../../services/node/core/ring/replicaSets.js';
-import type {
-  ClusterDocument,
-  ClusterNode,
-  NodeId,
-  Partition,
-  Position,
-} from '../../../services/node/core/types.js';
+import type { ClusterDocument, ClusterNode, Partition, Position } from '../../../services/node/core/types.js';
 import { nodesArbitrary, partitionsArbitrary } from './support.js';
-
-const clusterNode = (id: string, weight = 1, zone = ''): ClusterNode => ({
-  id: id as NodeId,
-  busAddress: `${id}:1`,
-  httpAddress: `${id}:2`,
-  weight,
-  zone,
-});
+import { clusterNode } from '../support/clusterNode.js';
 
 const found = (nodes: readonly ClusterNode[], partitions: number, replicas: number): ClusterDocument =>
   foundDocument({ clusterId: 'cluster', partitions, replicas, nodes });
@@ -40,7 +27,7 @@ describe('replica sets', () => {
         [2, 3],
         [3, 1],
         [1, 0],
-      ].map((now) => ({ now })),
+      ].map((now) => ({ now, since: 1 })),
     };
     const ring = createRing(document);
     const setOf = (partition: number) => ring.replicaSet(partition as Partition);
@@ -58,7 +45,7 @@ describe('replica sets', () => {
         fc.integer({ min: 1, max: 5 }),
         nodesArbitrary,
         (partitions, replicas, list) => {
-          const nodes = list.map(({ id, weight, zone }) => clusterNode(id, weight, zone));
+          const nodes = list.map(({ id, weight, zone }) => clusterNode(id, { weight, zone }));
           const document = found(nodes, partitions, replicas);
           const ring = createRing(document);
           expect(ring.replicasEffective).toBe(Math.min(replicas, nodes.length));
@@ -78,10 +65,10 @@ describe('replica sets', () => {
   it('replica set: the same whatever the order in which the document lists its nodes (I8)', () => {
     // c owns no token: its place among the fallbacks must not come from its place in the list.
     const nodes = [
-      clusterNode('e', 400),
+      clusterNode('e', { weight: 400 }),
       clusterNode('d'),
       clusterNode('c'),
-      clusterNode('b', 400),
+      clusterNode('b', { weight: 400 }),
       clusterNode('a'),
     ];
     const document = found(nodes, 8, 2);

@@ -9,6 +9,7 @@ import type { Bus, PeerState } from '../../../services/node/ports/bus.js';
 import type { Storage } from '../../../services/node/ports/storage.js';
 import { createNodeService } from '../../../services/node/runtime/nodeService.js';
 import type { Runtime } from '../../../services/node/runtime/runtime.js';
+import { clusterNode } from '../support/clusterNode.js';
 
 const SELF = 'n1' as NodeId;
 const SEAL = { secret: new Uint8Array(32), digests: nodeDigests() };
@@ -20,7 +21,7 @@ function createFixture() {
     clusterId: 'test',
     partitions: 8,
     replicas: 1,
-    nodes: [{ id: SELF, busAddress: '', httpAddress: '', weight: 1, zone: '' }],
+    nodes: [clusterNode(SELF)],
   });
   const sizes = {
     liveRequests: 2,

@@ -28,6 +28,7 @@ import {
   loadFrom,
   scanFrom,
 } from './stepDisk.js';
+import { clusterNode } from './clusterNode.js';
 
 /**
  * Real nodes, driven by hand and in one thread: messages, loads and changes of the disk wait in one list until the test
@@ -183,7 +184,7 @@ export function createStepCluster(options: StepClusterOptions = {}): StepCluster
     clusterId: 'test',
     partitions: 8,
     replicas: options.replicas ?? 3,
-    nodes: ids.map((id) => ({ id, busAddress: '', httpAddress: '', weight: 1, zone: '' })),
+    nodes: ids.map((id) => clusterNode(id)),
   });
   const ring = createRing(document);
   const disks = new Map(ids.map((id) => [id, emptyDisk(`actor-${id}`, !options.incomplete?.includes(id))]));

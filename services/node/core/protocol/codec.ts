@@ -1,4 +1,4 @@
-import { assert, assertNever } from '../assert.js';
+import { assert } from '../assert.js';
 import type { Key, NodeId, VersionedRecord } from '../types.js';
 import {
   ACTOR_CHARS_MAX,
@@ -34,6 +34,7 @@ import {
 } from './requestCodec.js';
 import { comparisonBytes, readComparison, writeComparison } from './comparisonCodec.js';
 import { type WordCodec, wordCodec } from './words.js';
+import { membershipBytes, readMembership, writeMembership } from './membershipCodec.js';
 
 /**
  * Binary form of every node-to-node message: type, request number, then the fields in order. Decoding is strict: an
@@ -63,6 +64,16 @@ const TYPES = wordCodec<Message['type']>({
   pulled: 16,
   reap: 17,
   reaped: 18,
+  prepare: 32,
+  promise: 33,
+  accept: 34,
+  accepted: 35,
+  document: 36,
+  fetchDocument: 37,
+  hello: 38,
+  found: 39,
+  foundVote: 40,
+  founded: 41,
 });
 const READ_CODES = { found: 0, missing: 1, incomplete: 2, refused: 3 } as const;
 const READ_STATUSES = wordCodec<ReadAnswer['status']>(READ_CODES);
@@ -149,7 +160,7 @@ export function writeMessage(out: ByteWriter, message: Message): void {
       writeComparison(out, message);
       return;
     default:
-      assertNever(message);
+      writeMembership(out, message);
   }
 }
 
@@ -200,7 +211,7 @@ function readBody(type: Message['type'], request: RequestNumber, input: ByteRead
     case 'reaped':
       return readComparison(type, request, input);
     default:
-      return assertNever(type);
+      return readMembership(type, request, input);
   }
 }
 
@@ -268,7 +279,7 @@ function bodyBytes(message: Message): number {
     case 'pong':
       return heightsBytes(message.heights);
     default:
-      return assertNever(message);
+      return membershipBytes(message);
   }
 }
 

@@ -1,16 +1,14 @@
 import type { RequestError } from '../errors.js';
 import type { Height, Key, NodeId, Partition, RecordHash, VersionedRecord } from '../types.js';
+import type { MembershipMessage } from './membershipMessages.js';
+import type { RequestNumber } from './requestNumber.js';
+
+export type { RequestNumber } from './requestNumber.js';
 
 /**
  * Node-to-node messages. They are sent at most once, unordered and possibly twice (ports/bus.ts), so that every handler
  * is idempotent and every reply names the request it answers.
  */
-
-/**
- * Names one request of one life of a node: incarnation × 2^20 + a start that differs by life + sequence number, so that an
- * answer to a request from before a restart never meets a later request.
- */
-export type RequestNumber = number;
 
 export type Quorum = 'sloppy' | 'strict';
 export type OnConflict = 'refuse' | 'sibling';
@@ -103,6 +101,7 @@ export const LISTED_MAX = 1024;
 export const LEAF_TABLE_BYTES = 256 * 8;
 
 export type Message =
+  | MembershipMessage
   | {
       readonly type: 'read';
       readonly request: RequestNumber;

@@ -183,12 +183,13 @@ function valueBytes(value: Uint8Array): number {
   return INTEGER_BYTES_MAX + value.length;
 }
 
-function textBytes(text: string, charsMax: number): number {
+/** Room for a text, which must not be longer. */
+export function textBytes(text: string, charsMax: number): number {
   assert(text.length <= charsMax, 'a text on the bus is within its bounds');
   return INTEGER_BYTES_MAX + UTF8_BYTES_MAX * text.length;
 }
 
-function readText(input: ByteReader, charsMax: number): string {
+export function readText(input: ByteReader, charsMax: number): string {
   const text = input.text(UTF8_BYTES_MAX * charsMax);
   if (text.length > charsMax) throw new DecodeError('a text is too long');
   return text;

@@ -1,4 +1,4 @@
-import type { ClusterDocument, ClusterNode } from '../types.js';
+import type { Actor, ClusterDocument, ClusterNode } from '../types.js';
 import { planRing } from './planner.js';
 import { isPartitionCount, PARTITIONS_MAX, PARTITIONS_MIN } from './position.js';
 
@@ -16,21 +16,28 @@ export interface Founding {
 /** So that shares stay exact in doubles. */
 const WEIGHT_MAX = 1_000_000;
 const FAULTS_LISTED_MAX = 20;
+/** As long as the codecs take, and of characters that they can write. */
+const ACTOR = /^[\x20-\xff]{1,32}$/;
+const VOTER = /^[0-9a-f]{16}$/;
+const STATES: readonly unknown[] = ['complete', 'rebuilding'] satisfies ClusterNode['state'][];
+const FOUNDING_EPOCH = 1;
 
 /** Document 1 of a cluster. Throws an Error that lists all faults of the input. */
 export function foundDocument(founding: Founding): ClusterDocument {
   const { clusterId, partitions, replicas, nodes } = founding;
   refuse(foundingFaults({ ...founding }));
-  return { epoch: 1, clusterId, partitions, replicas, nodes, ...planRing(founding) };
+  const { tokens, placement: planned } = planRing(founding);
+  const placement = planned.map(({ now }) => ({ now, since: FOUNDING_EPOCH }));
+  return { epoch: FOUNDING_EPOCH, clusterId, partitions, replicas, nodes, retired: [], tokens, placement };
 }
 
 /** The value as a cluster document, fields that it does not know left out. Throws an Error that lists all faults. */
 export function validateDocument(value: unknown): ClusterDocument {
   if (!isObject(value)) throw new Error('invalid cluster document: it is not an object');
-  const faults = [...epochFaults(value), ...foundingFaults(value)];
+  const faults = [...epochFaults(value), ...foundingFaults(value), ...retiredFaults(value)];
   // Indexes mean nothing while the lists that they point into are wrong.
   refuse(faults.length > 0 ? faults : ringFaults(value));
-  const { epoch, clusterId, partitions, replicas, nodes, tokens, placement } =
+  const { epoch, clusterId, partitions, replicas, nodes, retired, tokens, placement } =
     value as unknown as ClusterDocument;
   return {
     epoch,
@@ -38,8 +45,9 @@ export function validateDocument(value: unknown): ClusterDocument {
     partitions,
     replicas,
     nodes: nodes.map(knownFields),
+    retired: [...retired],
     tokens: [...tokens],
-    placement: placement.map(({ now }) => ({ now: [...now] })),
+    placement: placement.map(({ now, since }) => ({ now: [...now], since })),
   };
 }
 
@@ -73,19 +81,48 @@ function foundingFaults({ clusterId, partitions, replicas, nodes }: Fields): str
 }
 
 function nodesFaults(nodes: readonly unknown[]): string[] {
-  const ids = nodes.map((node) => (isObject(node) ? node['id'] : undefined));
-  const repeated = new Set(ids.filter((id, index) => isText(id) && ids.indexOf(id) < index));
   return [
     ...nodes.flatMap((node, index) => nodeFaults(node, `nodes[${index}]`)),
-    ...[...repeated].map((id) => `the node id ${JSON.stringify(id)} is used more than once`),
+    ...repeatedFaults(nodes, 'id', 'node id'),
+    // Two nodes that mint under one actor would name two writes by one dot (I4); two that vote as one count once (R7).
+    ...repeatedFaults(nodes, 'actor', 'actor'),
+    ...repeatedFaults(nodes, 'voter', 'voter'),
   ];
+}
+
+function repeatedFaults(nodes: readonly unknown[], field: 'id' | 'actor' | 'voter', name: string): string[] {
+  const seen = new Set<unknown>();
+  const repeated = new Set<unknown>();
+  for (const node of nodes) {
+    const value = isObject(node) ? node[field] : undefined;
+    if (isText(value) && seen.has(value)) repeated.add(value);
+    seen.add(value);
+  }
+  return [...repeated].map((value) => `the ${name} ${JSON.stringify(value)} is used more than once`);
+}
+
+function retiredFaults({ retired, nodes }: Fields): string[] {
+  if (!Array.isArray(retired)) return ['retired must be a list of actors'];
+  const actors: readonly unknown[] = retired;
+  const inUse: unknown[] = Array.isArray(nodes)
+    ? nodes.map((node) => (isObject(node) ? node['actor'] : undefined))
+    : [];
+  const isSorted = actors.every((actor, i) => i === 0 || String(actors[i - 1]) < String(actor));
+  return faultsOf([
+    [actors.every(isActor), 'retired must be a list of actors'],
+    [isSorted, 'retired must be sorted and name no actor twice'],
+    [!actors.some((actor) => inUse.includes(actor)), 'retired names the actor of a node'],
+  ]);
 }
 
 function nodeFaults(node: unknown, name: string): string[] {
   if (!isObject(node)) return [`${name} must be an object`];
-  const { id, busAddress, httpAddress, weight, zone } = node;
+  const { id, actor, voter, state, busAddress, httpAddress, weight, zone } = node;
   return faultsOf([
     [isText(id), `${name}.id must be a text that is not empty`],
+    [isActor(actor), `${name}.actor must be a text of 1 to 32 characters`],
+    [isVoter(voter), `${name}.voter must be 16 hex characters`],
+    [STATES.includes(state), `${name}.state must be complete or rebuilding`],
     [typeof busAddress === 'string', `${name}.busAddress must be a text`],
     [typeof httpAddress === 'string', `${name}.httpAddress must be a text`],
     [isWhole(weight, 1, WEIGHT_MAX), `${name}.weight must be a whole number from 1 to ${WEIGHT_MAX}`],
@@ -95,8 +132,7 @@ function nodeFaults(node: unknown, name: string): string[] {
 
 /** Faults of tokens and placement, given that the rest of the document is sound. */
 function ringFaults(document: Fields): string[] {
-  const { partitions, replicas, nodes, tokens, placement } = document as unknown as ClusterDocument;
-  const size = Math.min(replicas, nodes.length);
+  const { epoch, partitions, replicas, nodes, tokens, placement } = document as unknown as ClusterDocument;
   const faults = faultsOf([
     [hasLength(tokens, partitions), `tokens must be a list of ${partitions} indexes`],
     [hasLength(placement, partitions), `placement must be a list of ${partitions} sets`],
@@ -107,24 +143,43 @@ function ringFaults(document: Fields): string[] {
       isWhole(owner, 0, nodes.length - 1) ? [] : [`tokens[${i}] names no node`],
     ),
     ...placement.flatMap((set: unknown, i) =>
-      setFaults(set, nodes.length, size, tokens[i], `placement[${i}]`),
+      setFaults(set, { nodes: nodes.length, replicas, epoch, owner: tokens[i] }, `placement[${i}]`),
     ),
   ];
 }
 
-function setFaults(set: unknown, nodes: number, size: number, owner: unknown, name: string): string[] {
-  const now = isObject(set) ? set['now'] : undefined;
+interface SetBounds {
+  readonly nodes: number;
+  readonly replicas: number;
+  readonly epoch: number;
+  readonly owner: unknown;
+}
+
+/** A set may be smaller than `replicas`: after a node was removed, until a ring change refills it. */
+function setFaults(set: unknown, { nodes, replicas, epoch, owner }: SetBounds, name: string): string[] {
+  const { now, since } = isObject(set) ? set : {};
   if (!Array.isArray(now)) return [`${name}.now must be a list of indexes`];
   return faultsOf([
-    [now.length === size, `${name}.now must have ${size} nodes`],
+    [now.length >= 1 && now.length <= replicas, `${name}.now must have 1 to ${replicas} nodes`],
     [now.every((node) => isWhole(node, 0, nodes - 1)), `${name}.now names a node that is not there`],
     [new Set(now).size === now.length, `${name}.now names a node twice`],
     [now[0] === owner, `${name}.now must begin with the owner of the token`],
+    [isWhole(since, 1, epoch), `${name}.since must be a whole number from 1 to the epoch`],
   ]);
 }
 
-function knownFields({ id, busAddress, httpAddress, weight, zone }: ClusterNode): ClusterNode {
-  return { id, busAddress, httpAddress, weight, zone };
+function knownFields(node: ClusterNode): ClusterNode {
+  const { id, actor, voter, state, busAddress, httpAddress, weight, zone } = node;
+  return { id, actor, voter, state, busAddress, httpAddress, weight, zone };
+}
+
+function isActor(value: unknown): value is Actor {
+  return typeof value === 'string' && ACTOR.test(value);
+}
+
+/** Whether a text can name a vote file: 16 hex characters. */
+export function isVoter(value: unknown): value is string {
+  return typeof value === 'string' && VOTER.test(value);
 }
 
 function faultsOf(checks: readonly (readonly [holds: boolean, fault: string])[]): string[] {

@@ -1,5 +1,5 @@
 import { assert } from '../assert.js';
-import type { NodeId, Placement } from '../types.js';
+import type { NodeId } from '../types.js';
 import { assign } from './assignment.js';
 import { clockwiseOrders } from './clockwise.js';
 import { at, indexesById, range } from './elements.js';
@@ -33,7 +33,7 @@ export interface RingNode {
 /** As in a cluster document: all numbers are indexes into the list of nodes. */
 export interface RingPlan {
   readonly tokens: readonly number[];
-  readonly placement: readonly Placement[];
+  readonly placement: readonly { readonly now: readonly number[] }[];
 }
 
 export interface PreviousPlan extends RingPlan {

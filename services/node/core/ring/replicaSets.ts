@@ -14,7 +14,7 @@ export interface ReplicaSet {
 /** A cluster document made ready for the way of a request: every look-up is one index into a table. */
 export interface Ring {
   readonly partitions: number;
-  /** The effective N: the size of every set of primaries. */
+  /** The effective N: sets of primaries are so large, or smaller for a while after a node was removed. */
   readonly replicasEffective: number;
   /** Of a position, or of a digest that begins with it. */
   partitionOf(position: Uint8Array): Partition;

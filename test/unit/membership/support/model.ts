@@ -1,0 +1,382 @@
+import {
+  BallotRegister,
+  type RegisterMessage,
+} from '../../../../services/node/core/membership/ballotRegister.js';
+import { voterReplaced } from '../../../../services/node/core/membership/changes.js';
+import { documentOf, documentText } from '../../../../services/node/core/membership/documentText.js';
+import { Founding, type FoundingMessage } from '../../../../services/node/core/membership/founding.js';
+import type { Cluster, DocumentPort } from '../../../../services/node/core/membership/port.js';
+import type { Change, ProposalResult } from '../../../../services/node/core/membership/register.js';
+import { type Vote, voteOf, voteText } from '../../../../services/node/core/membership/vote.js';
+import { VoteFile } from '../../../../services/node/core/membership/voteFile.js';
+import { decodeMessage, encodeMessage } from '../../../../services/node/core/protocol/codec.js';
+import type { Candidate } from '../../../../services/node/core/protocol/membershipMessages.js';
+import type { Message } from '../../../../services/node/core/protocol/messages.js';
+import type { Actor, ClusterDocument, NodeId } from '../../../../services/node/core/types.js';
+import { nameOf } from '../../support/clusterNode.js';
+
+/**
+ * Nodes that found a cluster and change its document, on a network and on disks that a seed makes fail: messages are lost,
+ * doubled and come in any order, nodes crash with what was on its way to the disk kept or not, disks refuse, vote files
+ * are lost. Whatever is said to be committed is checked at once.
+ */
+
+/** How a run is, all of it: some faults only show where others are frequent. */
+export interface Temper {
+  /** Of messages that tell of what was decided: how many are lost. */
+  readonly secrecy: number;
+  /** Of writes under way at a crash: how many had reached the disk. */
+  readonly luck: number;
+}
+
+export interface ModelOptions {
+  readonly temper?: Temper;
+  readonly seed: number;
+  readonly ids: readonly NodeId[];
+  /** Given to nodes that have a cluster from the beginning. */
+  readonly cluster?: Cluster;
+  /** 0: the node only joins. */
+  readonly expects: (id: NodeId) => number;
+}
+
+interface Disk {
+  vote: Vote;
+  cluster: Cluster | undefined;
+}
+
+interface Write {
+  readonly apply: () => void;
+  readonly done: (durable: boolean) => void;
+}
+
+interface Life {
+  readonly file: VoteFile;
+  readonly founding: Founding;
+  register: BallotRegister | undefined;
+  readonly writes: Write[];
+  /** Proposals that have no end yet. */
+  open: number;
+}
+
+interface ModelNode {
+  readonly id: NodeId;
+  readonly disk: Disk;
+  life: Life | undefined;
+  incarnation: number;
+}
+
+interface Packet {
+  readonly from: NodeId;
+  readonly to: NodeId;
+  /** Of the sender, with every message. */
+  readonly epoch: number;
+  readonly bytes: Uint8Array;
+}
+
+export interface Told {
+  readonly node: NodeId;
+  readonly result: ProposalResult;
+}
+
+export class Model {
+  readonly nodes: readonly ModelNode[];
+  readonly committed = new Map<number, string>();
+  readonly told: Told[] = [];
+  /** Of all that were committed. */
+  newest: ClusterDocument | undefined;
+  /** Proposals that have no end yet. */
+  open = 0;
+  readonly random: () => number;
+  readonly #options: ModelOptions;
+  readonly #temper: Temper;
+  #packets: Packet[] = [];
+  /** No faults any more. */
+  #isCalm = false;
+  /** Nothing goes to or from it. */
+  cut: NodeId | undefined;
+  nowMs = 1000;
+  #names = 0;
+
+  constructor(options: ModelOptions) {
+    this.#options = options;
+    this.random = randomOf(options.seed);
+    this.#temper = options.temper ?? { secrecy: 0, luck: 0.5 };
+    this.nodes = options.ids.map((id) => {
+      const listed = options.cluster?.document.nodes.find((node) => node.id === id);
+      const voter = listed?.voter ?? this.#name();
+      return {
+        id,
+        disk: { vote: { kind: 'none', voter }, cluster: listed && options.cluster },
+        life: undefined,
+        incarnation: 1,
+      };
+    });
+    if (options.cluster) this.#commit(options.cluster.document);
+    for (const node of this.nodes) this.start(node);
+  }
+
+  pick<T>(list: readonly T[]): T | undefined {
+    return list[Math.floor(this.random() * list.length)];
+  }
+
+  chance(probability: number): boolean {
+    return this.random() < probability;
+  }
+
+  get packets(): number {
+    return this.#packets.length;
+  }
+
+  get writes(): readonly ModelNode[] {
+    return this.nodes.filter(({ life }) => life && life.writes.length > 0);
+  }
+
+  start(node: ModelNode): void {
+    if (node.life) return;
+    node.incarnation += 1;
+    const port = this.#portOf(node);
+    const file = new VoteFile(node.disk.vote, port);
+    const { cluster } = node.disk;
+    const writes: Write[] = [];
+    const founding = new Founding({
+      self: this.#candidateOf(node),
+      expects: this.#options.expects(node.id),
+      ...{ partitions: 8, replicas: 3, incarnation: node.incarnation, file, port },
+      clusterId: this.#name(),
+      versionKey: Uint8Array.from({ length: 32 }, () => Math.floor(this.random() * 256)),
+      times: { helloMs: 100, settleMs: 200, keepMs: 2000, askMs: 200 },
+      ...(cluster && { cluster }),
+      onFounded: ({ document }) => {
+        this.#commit(document);
+        if (node.life) node.life.register = this.#registerOf(node, file, port, document);
+      },
+    });
+    node.life = { file, founding, register: undefined, writes, open: 0 };
+    if (cluster) node.life.register = this.#registerOf(node, file, port, cluster.document);
+    for (const other of this.nodes) if (other.id !== node.id) founding.onPeer(other.id);
+  }
+
+  crash(node: ModelNode): void {
+    const { life } = node;
+    if (!life) return;
+    node.life = undefined;
+    this.open -= life.open;
+    for (const { apply } of life.writes) if (this.chance(this.#temper.luck)) apply();
+  }
+
+  /** The file of its vote is gone; with `wholly`, the document too. */
+  lose(node: ModelNode, wholly: boolean): void {
+    this.crash(node);
+    node.disk.vote = { kind: 'none', voter: this.#name() };
+    if (wholly) node.disk.cluster = undefined;
+  }
+
+  /** Ends one write of a node. */
+  work(node: ModelNode, durable: boolean): void {
+    const write = node.life?.writes.shift();
+    if (!write) return;
+    // What a disk refuses may have reached it all the same.
+    if (durable || this.chance(0.5)) write.apply();
+    write.done(durable);
+  }
+
+  tick(ms: number, nodes = this.nodes): void {
+    this.nowMs += ms;
+    for (const { life } of nodes) {
+      life?.founding.tick();
+      life?.register?.tick();
+    }
+  }
+
+  /** Takes a message from the network; the oldest where there is no fault. */
+  deliver(fault?: 'lose' | 'double'): void {
+    const index = fault === undefined ? 0 : Math.floor(this.random() * this.#packets.length);
+    const packet = this.#packets[index];
+    if (!packet) return;
+    if (fault !== 'double') this.#packets.splice(index, 1);
+    if (fault !== 'lose') this.#receive(packet);
+  }
+
+  deliverAny(): void {
+    const [packet] = this.#packets.splice(Math.floor(this.random() * this.#packets.length), 1);
+    if (packet) this.#receive(packet);
+  }
+
+  propose(node: ModelNode, change: Change): void {
+    const { life } = node;
+    if (!life?.register) return;
+    this.open += 1;
+    life.open += 1;
+    life.register.propose(change, (result) => {
+      this.open -= 1;
+      life.open -= 1;
+      this.told.push({ node: node.id, result });
+      const document = life.register?.document;
+      if (result !== 'committed' || !document) return;
+      this.#commit(document);
+      if (change(document) !== undefined)
+        throw new Error(`${node.id} was told of a change that is not there`);
+    });
+  }
+
+  /** As a node does that finds that the document does not list its vote file. */
+  proposeVoter(node: ModelNode): void {
+    const { life } = node;
+    if (!life?.register || this.isVoter(node)) return;
+    this.propose(node, (document) => voterReplaced(document, node.id, life.file.voter));
+  }
+
+  isVoter({ id, disk }: ModelNode): boolean {
+    return this.newest?.nodes.some((node) => node.id === id && node.voter === disk.vote.voter) ?? false;
+  }
+
+  /** Everybody is up, nothing fails: until the condition holds, or for so long. */
+  calm(untilMs: number, isDone: () => boolean): boolean {
+    this.cut = undefined;
+    this.#isCalm = true;
+    for (const node of this.nodes) this.start(node);
+    const endMs = this.nowMs + untilMs;
+    while (this.nowMs < endMs && !isDone()) {
+      this.tick(20);
+      while (this.#packets.length > 0 || this.writes.length > 0) {
+        this.deliver();
+        for (const node of this.writes) this.work(node, true);
+      }
+    }
+    return isDone();
+  }
+
+  #portOf(node: ModelNode): DocumentPort {
+    let request = node.incarnation * 2 ** 20 + Math.floor(this.random() * 2 ** 19);
+    const model = this;
+    const write = (apply: () => void, done: (durable: boolean) => void): void => {
+      node.life?.writes.push({ apply, done });
+    };
+    const post = (to: NodeId, message: Message): void => {
+      this.#post(node, to, message);
+    };
+    return {
+      get now() {
+        return { monotonicMs: model.nowMs, wallMs: 0 };
+      },
+      nextNumber: () => ++request,
+      send: post,
+      sendBulk: post,
+      connect: () => undefined,
+      keepVote: (vote) => {
+        write(
+          () => (node.disk.vote = voteOf(voteText(vote))),
+          (durable) => node.life?.file.onKept(durable),
+        );
+      },
+      keepDocument: (document) => {
+        write(
+          () => {
+            this.#keep(node, { versionKey: node.disk.cluster!.versionKey, document });
+          },
+          (durable) => node.life?.register?.onDocumentKept(durable),
+        );
+      },
+      keepCluster: (cluster) => {
+        write(
+          () => {
+            this.#keep(node, cluster);
+          },
+          (durable) => node.life?.founding.onClusterKept(durable),
+        );
+      },
+    };
+  }
+
+  #registerOf(
+    node: ModelNode,
+    file: VoteFile,
+    port: DocumentPort,
+    document: ClusterDocument,
+  ): BallotRegister {
+    return new BallotRegister({
+      ...{ self: node.id, document, file, port, jitter: this.random() },
+      times: { proposeMs: 8000, roundMs: 800, fetchMs: 300 },
+      onAdopted: (adopted) => {
+        this.#commit(adopted);
+        node.life?.founding.onDocument(adopted);
+      },
+    });
+  }
+
+  #candidateOf({ id, disk: { vote } }: ModelNode): Candidate {
+    const names = { id, actor: nameOf('actor', vote.voter) as Actor, voter: vote.voter };
+    return { ...names, busAddress: `${id}:1`, httpAddress: `${id}:2`, weight: 1, zone: '' };
+  }
+
+  #keep(node: ModelNode, cluster: Cluster): void {
+    const before = node.disk.cluster?.document.epoch ?? 0;
+    const { epoch } = cluster.document;
+    if (epoch < before) throw new Error(`${node.id} went back from epoch ${before} to ${epoch}`);
+    node.disk.cluster = cluster;
+    this.#commit(cluster.document);
+  }
+
+  #commit(document: ClusterDocument): void {
+    const text = documentText(document);
+    const known = this.committed.get(document.epoch);
+    if (known !== undefined && known !== text) throw new Error(`two documents of epoch ${document.epoch}`);
+    this.committed.set(document.epoch, text);
+    if (document.epoch > (this.newest?.epoch ?? 0)) this.newest = document;
+  }
+
+  #post(node: ModelNode, to: NodeId, message: Message): void {
+    const isNews = message.type === 'document' || message.type === 'founded';
+    if (isNews) this.#commit(documentOf(message.document)!);
+    const epoch = node.life?.register?.document.epoch ?? 0;
+    if (epoch > (node.disk.cluster?.document.epoch ?? 0))
+      throw new Error(`${node.id} speaks of what it may forget`);
+    if (this.cut === node.id || this.cut === to) return;
+    if (isNews && !this.#isCalm && this.chance(this.#temper.secrecy)) return;
+    this.#packets.push({ from: node.id, to, epoch, bytes: encodeMessage(message) });
+  }
+
+  #receive({ from, to, epoch, bytes }: Packet): void {
+    const life = this.nodes.find(({ id }) => id === to)?.life;
+    if (!life || this.cut === to) return;
+    const message = decodeMessage(bytes);
+    if (epoch > 0) life.register?.onEpochSeen(from, epoch);
+    switch (message.type) {
+      case 'hello':
+      case 'found':
+      case 'foundVote':
+      case 'founded':
+        return life.founding.onMessage(from, message as FoundingMessage);
+      default:
+        return life.register?.onMessage(from, message as RegisterMessage);
+    }
+  }
+
+  #name(): string {
+    return nameOf(this.#options.seed, ++this.#names);
+  }
+}
+
+/** Mulberry32. */
+export function randomOf(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/** Runs with each of these seeds; what fails says which. */
+export function withSeeds(count: number, run: (seed: number) => void): void {
+  for (let seed = 1; seed <= count; seed++) {
+    try {
+      run(seed);
+    } catch (error) {
+      throw new Error(`seed ${seed}: ${error instanceof Error ? error.message : String(error)}`, {
+        cause: error,
+      });
+    }
+  }
+}
