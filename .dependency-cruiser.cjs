@@ -11,8 +11,8 @@ const ALGEBRA = [`${CORE}/(ring|versioning)/`];
 const PROTOCOL = `${CORE}/protocol/`;
 const RECORD_CODEC = `${CORE}/versioning/recordCodec[.]ts$`;
 const HTTP_CONTRACT = `${NODE}/http/contract`;
-const CONFIG = `${NODE}/config[.]ts$`;
-const CLUSTER_FILE = `${NODE}/clusterFile[.]ts$`;
+const CONFIG = `${NODE}/config([.]ts$|/)`;
+const DURABLE_FILE = `${NODE}/durableFile[.]ts$`;
 // Which nodes run on this machine, and the process that keeps them running.
 const SUPERVISOR = `${NODE}/(supervisor|localCluster)([.]ts$|/)`;
 
@@ -59,7 +59,7 @@ const NODE_PARTS = [
   {
     // An adapter is what begins with the same word: level-storage.ts, level-storage/frames.ts, levelStorageLog.ts.
     name: 'adapters-never-each-other',
-    from: `${NODE}/adapters/([a-z]+)`,
+    from: `${NODE}/adapters/(?!cluster-)([a-z]+)`,
     may: [
       ...VOCABULARY,
       PROTOCOL,
@@ -67,6 +67,21 @@ const NODE_PARTS = [
       `${NODE}/ports/`,
       `${NODE}/adapters/$1([^a-z]|$)`,
       npm('classic-level', 'abstract-level', 'winston', 'prom-client', 'amqplib', 'consul'),
+    ],
+    core: true,
+  },
+  {
+    // Carries what the core says of the cluster to files, and so has to know what a sound document and vote are.
+    name: 'cluster-files',
+    from: `${NODE}/adapters/cluster-`,
+    may: [
+      ...VOCABULARY,
+      PROTOCOL,
+      `${CORE}/ring/document[.]ts$`,
+      `${CORE}/membership/vote[.]ts$`,
+      `${NODE}/ports/`,
+      DURABLE_FILE,
+      `${NODE}/adapters/cluster-`,
     ],
     core: true,
   },
@@ -82,21 +97,15 @@ const NODE_PARTS = [
     ],
     core: true,
   },
-  { name: 'config', from: CONFIG, may: VOCABULARY, core: true },
+  { name: 'config', from: CONFIG, may: [...VOCABULARY, CONFIG], core: true },
   {
     name: 'supervisor',
     from: SUPERVISOR,
-    may: [...VOCABULARY, CONFIG, CLUSTER_FILE, SUPERVISOR, HTTP_CONTRACT],
+    may: [...VOCABULARY, CONFIG, DURABLE_FILE, SUPERVISOR, HTTP_CONTRACT],
     core: true,
   },
-  {
-    // What a data directory keeps about its cluster; the rules of the document are the core's.
-    name: 'cluster-file',
-    from: CLUSTER_FILE,
-    may: [...VOCABULARY, `${CORE}/ring/`],
-    core: true,
-  },
-  { name: 'node-main', from: `${NODE}/main[.]ts$`, may: [`${NODE}/`], core: true },
+  { name: 'durable-file', from: DURABLE_FILE, may: VOCABULARY, core: true },
+  { name: 'node-main', from: `${NODE}/main([.]ts$|/)`, may: [`${NODE}/`], core: true },
 ];
 
 const CLIENT_PARTS = [

@@ -8,6 +8,7 @@ import {
   paired,
   setScene,
   snapshot,
+  untilRebuilt,
   untilView,
   whyNotNoticed,
   type Scene,
@@ -44,11 +45,13 @@ export async function runRestore(options: RestoreOptions): Promise<ScenarioResul
   const resources = snapshot(cluster);
   const struckAt = load.workload.acknowledged();
   await putBack(scene, copy);
+  const startedMs = performance.now();
   const after = await untilView(victim, (view) => view.actor !== before.actor, NOTICE_TIMEOUT_MS);
   const renounced = await factsSeen(victim.url, FACT);
   await waitForPeers(cluster.urls);
   load.workload.mark('healed');
   say(`${victim.id} is back: actor ${before.actor} → ${after.actor}, complete ${String(after.complete)}`);
+  const rebuilt = await untilRebuilt(scene, startedMs);
   await load.reachWrites(Math.max(size.acknowledged, struckAt + size.acknowledged * LAST_SHARE));
   return endScene(scene, {
     resources: paired(resources, snapshot(cluster)),
@@ -56,10 +59,12 @@ export async function runRestore(options: RestoreOptions): Promise<ScenarioResul
       ['actor of the restored node', `${before.actor} → ${after.actor}`],
       ['acknowledged after the copy', struckAt - copiedAt],
       [`events of ${FACT}`, renounced],
+      ['seconds from its start until it is rebuilt', rebuilt.seconds],
     ],
     broken: [
       ...whyAlarmedByCrash(first, before),
       ...whyNotNoticed(before, after),
+      ...rebuilt.broken,
       ...(renounced > 0 ? [] : [`the node counts no ${FACT}`]),
     ],
   });

@@ -52,9 +52,10 @@ export interface SceneOptions {
 
 /** The coordinator of a third of the clients. */
 const VICTIM = 1;
-/** What the bootstrap lists say. */
+/** What a cluster is founded with unless it is told otherwise. */
 const REPLICAS = 3;
 const VIEW_TIMEOUT_MS = 30_000;
+const REBUILD_TIMEOUT_MS = 120_000;
 
 /** Starts the cluster and, when all nodes hear each other, the load. */
 export async function setScene(options: ScenarioOptions, how: SceneOptions = {}): Promise<Scene> {
@@ -100,13 +101,23 @@ export async function untilView(
   return last;
 }
 
-/** A directory that was lost or put back goes on under another actor and counts for nothing (I4, R12). */
+/** A directory that was lost or put back goes on under another actor, which counts once it is rebuilt (I4, R10, R12). */
 export function whyNotNoticed(before: NodeView, after: NodeView): string[] {
-  const broken: string[] = [];
-  if (after.actor === before.actor)
-    broken.push(`the actor is still ${before.actor}: it was not noticed (I4)`);
-  if (after.complete) broken.push('the node still takes itself for complete (R3)');
-  return broken;
+  if (after.actor !== before.actor) return [];
+  return [`the actor is still ${before.actor}: it was not noticed (I4)`];
+}
+
+export interface Rebuilt {
+  readonly seconds: string;
+  readonly broken: readonly string[];
+}
+
+/** Waits, under load, until the struck node says that it holds everything again. */
+export async function untilRebuilt({ victim, options }: Scene, sinceMs: number): Promise<Rebuilt> {
+  const { complete } = await untilView(victim, (view) => view.complete, REBUILD_TIMEOUT_MS);
+  const seconds = ((performance.now() - sinceMs) / 1000).toFixed(1);
+  options.say(`${victim.id} is ${complete ? '' : 'not '}complete ${seconds} s after its start`);
+  return { seconds, broken: complete ? [] : [`the node was not rebuilt within ${seconds} s (R10)`] };
 }
 
 /** Ends the load, reads everything back through all nodes, and adds what every such run has to show. */

@@ -8,6 +8,7 @@ import {
   paired,
   setScene,
   snapshot,
+  untilRebuilt,
   whyNotNoticed,
   type ScenarioOptions,
   type ScenarioResult,
@@ -15,7 +16,8 @@ import {
 
 /**
  * A node loses its data under load and comes back under the same id. `db`: its database is gone; `all`: its whole data
- * directory, the cluster document with it. It has to notice, and the two others go on without it.
+ * directory, the cluster document and its vote with it. The two others go on without it, and it has to notice, and be rebuilt
+ * by them under another actor.
  */
 export type Wiped = 'db' | 'all';
 
@@ -37,14 +39,19 @@ export async function runWipe(options: WipeOptions): Promise<ScenarioResult> {
   rmSync(what === 'db' ? join(victim.dataDir, 'db') : victim.dataDir, { recursive: true });
   say(`${victim.id} killed with ${String(inFlight)} requests in flight, and its data removed (${what})`);
   victim.start({ founding: false });
+  const startedMs = performance.now();
   const after = await firstView(scene);
   await waitForPeers(cluster.urls);
   load.workload.mark('healed');
   say(`${victim.id} is back: actor ${before.actor} → ${after.actor}, complete ${String(after.complete)}`);
+  const rebuilt = await untilRebuilt(scene, startedMs);
   await load.reach(1);
   return endScene(scene, {
     resources: paired(resources, snapshot(cluster)),
-    figures: [['actor of the wiped node', `${before.actor} → ${after.actor}`]],
-    broken: whyNotNoticed(before, after),
+    figures: [
+      ['actor of the wiped node', `${before.actor} → ${after.actor}`],
+      ['seconds from its start until it is rebuilt', rebuilt.seconds],
+    ],
+    broken: [...whyNotNoticed(before, after), ...rebuilt.broken],
   });
 }

@@ -27,7 +27,7 @@ export interface WireResult {
   readonly faults: readonly string[];
 }
 
-/** Three nodes in the document, of which the last never runs: frames are sent in its name. */
+/** Three nodes in the document, of which the last is stopped: frames are sent in its name. */
 const NODES = 3;
 const WARM_SHARE = 0.2;
 const SOUND_CLIENTS = 4;

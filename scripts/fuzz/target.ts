@@ -13,7 +13,7 @@ import { measureNode, type Measure } from './measure.js';
 export interface Target {
   readonly httpPorts: readonly number[];
   readonly busPorts: readonly number[];
-  /** Nodes of the cluster document; the last ones may not have been started. */
+  /** Nodes of the cluster document; the last ones may have been stopped. */
   readonly ids: readonly string[];
   readonly clusterId: string;
   /** Waits until the nodes have nothing left to do, then looks at what they hold; by node. */
@@ -29,7 +29,7 @@ export interface TargetOptions {
   readonly ports: PortBlock;
   readonly cleanup: Cleanup;
   readonly nodes: number;
-  /** So many of the last nodes are never started: the fuzzer speaks in their name. */
+  /** So many of the last nodes are stopped once the cluster is founded: the fuzzer speaks in their name. */
   readonly absent?: number;
 }
 
@@ -49,7 +49,10 @@ export async function startTarget(options: TargetOptions): Promise<Target> {
   const flags = [`--value-bytes-max=${String(VALUE_BYTES_MAX)}`];
   const cluster = await prepareSeparate({ folder, ports, cleanup, nodes, flags, nodeFlags: COLLECTABLE });
   const running = cluster.nodes.slice(0, nodes - absent);
-  for (const node of running) node.start();
+  for (const node of cluster.nodes) node.start();
+  // All are needed to found the cluster.
+  await cluster.waitReady(REST_TIMEOUT_MS);
+  for (const node of cluster.nodes.slice(nodes - absent)) await node.stop();
   const urls = running.map((node) => node.url);
   for (const url of urls) await waitUntil(`${url} answers`, () => answers(`${url}/ready`), REST_TIMEOUT_MS);
   if (absent === 0) await waitForLinks(urls);

@@ -1,5 +1,4 @@
-import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Cleanup } from './cleanup.js';
 import { builtProgram, busPort, httpPort, nodeIds, urlOf, waitForReady } from './nodes.js';
@@ -7,7 +6,7 @@ import type { PortBlock } from './ports.js';
 import { startProcess, stopProcess, type Exit, type Started } from './processes.js';
 import { startTcpProxy, type TcpProxy } from './tcpProxy.js';
 
-/** Nodes started one by one, each from a bootstrap list of its own, so that every directed link can lead over a proxy. */
+/** Nodes started one by one, each with seeds of its own, so that every directed link can lead over a proxy. */
 export interface SeparateCluster {
   readonly nodes: readonly SeparateNode[];
   readonly urls: readonly string[];
@@ -31,8 +30,9 @@ export interface StartHow {
   readonly dataDir?: string;
   /** Where the built program lies. */
   readonly program?: string;
-  /** False: a node that finds no data has lost it, and does not found the cluster again, as the supervisor has it. */
+  /** False: a node that finds no data has lost it, and founds no cluster, as the supervisor has it. */
   readonly founding?: boolean;
+  readonly flags?: readonly string[];
 }
 
 export interface SeparateOptions {
@@ -51,27 +51,18 @@ export interface SeparateOptions {
 
 const STOP_TIMEOUT_MS = 20_000;
 
-/** Writes the bootstrap lists and opens the proxies; the nodes are started by the caller. */
+/** Opens the proxies; the nodes are started by the caller. */
 export async function prepareSeparate(options: SeparateOptions): Promise<SeparateCluster> {
   const { folder, ports, nodes: count = 3 } = options;
   mkdirSync(folder, { recursive: true });
   const ids = nodeIds(count);
   const links = options.proxies === true ? await openLinks(options, count) : undefined;
-  const identity = {
-    clusterId: randomBytes(8).toString('hex'),
-    versionKey: randomBytes(32).toString('base64'),
-  };
   const nodes = ids.map((id, index) => {
-    const bootstrap = join(folder, `${id}.json`);
-    const seen = ids.map((other, to) => ({
-      id: other,
-      busAddress: links?.get(linkName(index, to))?.address ?? `127.0.0.1:${String(busPort(ports, to))}`,
-      httpAddress: `127.0.0.1:${String(httpPort(ports, to))}`,
-      weight: 1,
-      zone: '',
-    }));
-    writeFileSync(bootstrap, JSON.stringify({ ...identity, partitions: 256, replicas: 3, nodes: seen }));
-    return prepareNode(options, id, index, bootstrap);
+    const seeds = ids.map((other, to) => {
+      const direct = `127.0.0.1:${String(busPort(ports, to))}`;
+      return `${other}@${links?.get(linkName(index, to))?.address ?? direct}`;
+    });
+    return prepareNode(options, id, index, seeds);
   });
   const urls = nodes.map((node) => node.url);
   return {
@@ -103,7 +94,12 @@ async function openLinks({ ports, cleanup }: SeparateOptions, count: number): Pr
   return links;
 }
 
-function prepareNode(options: SeparateOptions, id: string, index: number, bootstrap: string): SeparateNode {
+function prepareNode(
+  options: SeparateOptions,
+  id: string,
+  index: number,
+  seeds: readonly string[],
+): SeparateNode {
   const { folder, ports, cleanup, flags = [], nodeFlags = [], nodes = 3 } = options;
   const outputFile = join(folder, `${id}.log`);
   const usualDir = options.dataDirs?.[index] ?? join(folder, id);
@@ -113,21 +109,21 @@ function prepareNode(options: SeparateOptions, id: string, index: number, bootst
     url: urlOf(ports, index),
     outputFile,
     dataDir: usualDir,
-    start: ({ dataDir = usualDir, program = builtProgram(), founding = true } = {}) => {
-      // Only a node without data may take part in founding the cluster.
+    start: ({ dataDir = usualDir, program = builtProgram(), founding = true, flags: more = [] } = {}) => {
       const founds = founding && !existsSync(join(dataDir, 'cluster.json'));
       current = startProcess({
         outputFile,
         args: [
           ...nodeFlags,
           join(program, 'services/node/main.js'),
-          `--bootstrap=${bootstrap}`,
+          `--seeds=${seeds.join(',')}`,
           `--node-id=${id}`,
           `--data-dir=${dataDir}`,
           `--http-port=${String(httpPort(ports, index))}`,
           `--bus-port=${String(busPort(ports, index))}`,
           ...(founds ? [`--expect-nodes=${String(nodes)}`] : []),
           ...flags,
+          ...more,
         ],
       });
     },

@@ -28,7 +28,7 @@ async function run(host: Host, { restart, json, ...flags }: GivenFlags): Promise
     return EXIT.usage;
   }
   const write = (event: SupervisorEvent): void => {
-    terminal.writeOut(json === true ? `${JSON.stringify(withoutSecret(event))}\n` : describe(event));
+    terminal.writeOut(json === true ? `${JSON.stringify(withoutPlan(event))}\n` : describe(event));
   };
   try {
     const { config } = read;
@@ -60,7 +60,7 @@ function stopOnSignal(supervisor: Supervisor): Promise<void> {
   });
 }
 
-function withoutSecret(event: SupervisorEvent): object {
+function withoutPlan(event: SupervisorEvent): object {
   if (event.event !== 'ready') return event;
   const { seconds, data } = event;
   return { event: 'ready', seconds, data };
@@ -85,19 +85,24 @@ function restartNotice(restartInMs: number | undefined): string {
   return restartInMs === undefined ? '' : `; starting it again in ${String(restartInMs)} ms`;
 }
 
-function describeReady({ seconds, data, bootstrap }: Extract<SupervisorEvent, { event: 'ready' }>): string {
-  const { nodes, partitions } = bootstrap;
-  const replicas = Math.min(bootstrap.replicas, nodes.length);
-  const [first, last] = [nodes[0], nodes.at(-1)];
+function describeReady({
+  seconds,
+  data,
+  urls,
+  cluster,
+}: Extract<SupervisorEvent, { event: 'ready' }>): string {
+  const { nodes, partitions } = cluster;
+  const replicas = Math.min(cluster.replicas, nodes.length);
+  const [first = '', last = ''] = [urls[0], urls.at(-1)];
   return [
     `ready in ${seconds.toFixed(1)} s: ${String(nodes.length)} nodes, ${String(replicas)} copies of each key, ${String(partitions)} partitions`,
     `data and logs lie in ${data}`,
     '',
     'Try (keys and values are base64):',
-    `  curl -X PUT http://${first?.httpAddress ?? ''}/storage/aGVsbG8= -d '{"value":"d29ybGQ="}'`,
-    `  curl http://${last?.httpAddress ?? ''}/storage/aGVsbG8=`,
+    `  curl -X PUT ${first}/storage/aGVsbG8= -d '{"value":"d29ybGQ="}'`,
+    `  curl ${last}/storage/aGVsbG8=`,
     'or, in another terminal:',
-    `  npx rondo --url http://${first?.httpAddress ?? ''} status`,
+    `  npx rondo --url ${first} status`,
     '',
     'Ctrl-C stops all nodes; started again, everything is still there.',
     '',

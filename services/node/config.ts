@@ -1,19 +1,20 @@
-import type { NodeId } from './core/types.js';
+import {
+  address,
+  nodeName,
+  oneOf,
+  type Option,
+  powerOfTwo,
+  seeds,
+  text,
+  whole,
+  zone,
+} from './config/options.js';
 
 /**
  * What can be set, by environment (`RONDO_EVICT_AFTER_MS`) or flag (`--evict-after-ms`, which wins), as one table each
  * for a node and for `rondo start`. Reading gives a frozen, validated object or all faults at once. Nothing else in the
  * project reads the environment.
  */
-
-interface Option<T> {
-  readonly help: string;
-  /** Shown behind the flag in the help; none for a switch. */
-  readonly value?: string;
-  readonly fallback: T;
-  /** Throws an Error whose message says what is wanted. */
-  readonly parse: (text: string) => T;
-}
 
 type OptionTable = Readonly<Record<string, Option<unknown>>>;
 type ConfigOf<T extends OptionTable> = { readonly [K in keyof T]: T[K] extends Option<infer V> ? V : never };
@@ -36,7 +37,7 @@ const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
 
 const sharedOptions = {
   httpHost: text('address', 'address that HTTP listens on', '127.0.0.1'),
-  busHost: text('address', 'address that other nodes connect to', '127.0.0.1'),
+  busHost: text('address', 'address that is listened on for other nodes', '127.0.0.1'),
   requestTimeoutMs: whole('deadline of a request', 3000, 50, 600_000),
   nodeTimeoutMs: whole(
     'a node silent for so long is dead; for a quarter of it, others stand in',
@@ -56,18 +57,37 @@ const sharedOptions = {
   logLevel: oneOf(LOG_LEVELS, 'least important lines that are logged', 'info'),
 };
 
+/** What a cluster is founded with. */
+const foundingOptions = {
+  replicas: whole('copies of each key; only for new data', 3, 1, 16),
+  partitions: {
+    ...whole('slices of the ring, a power of two; only for new data', 256, 8, 4096),
+    parse: powerOfTwo,
+  },
+};
+
 const nodeOptions = {
-  nodeId: nodeName('name of this node in the bootstrap list'),
+  nodeId: nodeName(
+    'name of this node in the cluster, kept in its data directory (default: made from the host name)',
+  ),
   dataDir: text('dir', "this node's data", './data'),
-  bootstrap: text('file', 'list of the nodes of the cluster (needed unless the data directory knows it)', ''),
+  seeds: seeds('where to look for the cluster: nodes of it, id@host:port of their bus, separated by commas'),
   expectNodes: whole(
-    'found the cluster, of so many nodes, where the data directory is empty; only for the very first start',
+    'found a cluster of so many nodes where the seeds know of none; never for a node whose data was lost',
     0,
     0,
     1000,
   ),
+  ...foundingOptions,
   httpPort: whole('port of HTTP', 8081, 0, 65_535),
   busPort: whole('port for other nodes', 8181, 0, 65_535),
+  httpAdvertise: address('where clients find this node (default: --http-host and --http-port)'),
+  busAdvertise: address('where other nodes find this one (default: --bus-host and --bus-port)'),
+  zone: {
+    ...text('name', 'what fails together with this node; copies go to different zones', ''),
+    parse: zone,
+  },
+  weight: whole('share of the data, beside the weights of the others', 1, 1, 1_000_000),
   ...sharedOptions,
 };
 
@@ -76,11 +96,7 @@ const startOptions = {
   port: whole("HTTP port of the first node; the others' follow", 8081, 1, 65_000),
   busPort: whole('bus port of the first node (default: 100 above --port)', 0, 0, 65_000),
   data: text('dir', 'folder of all data', './data'),
-  replicas: whole('copies of each key; only for new data', 3, 1, 16),
-  partitions: {
-    ...whole('slices of the ring, a power of two; only for new data', 256, 8, 4096),
-    parse: powerOfTwo,
-  },
+  ...foundingOptions,
   ...sharedOptions,
 };
 
@@ -93,7 +109,7 @@ export function environment(): NodeJS.ProcessEnv {
 }
 
 export function readNodeConfig(flags: GivenFlags, env: NodeJS.ProcessEnv): ConfigResult<NodeConfig> {
-  return checked(read(nodeOptions, flags, env));
+  return checked(read(nodeOptions, flags, env), advertiseFaults);
 }
 
 /** Settings of `rondo start`, those included that it hands on to each node. */
@@ -122,18 +138,43 @@ export function faultLines(faults: readonly string[]): string {
   return faults.map((fault) => `error: ${fault}\n`).join('');
 }
 
-/** Nothing that is on its way may outlive a tombstone (R13). */
-function checked<T extends { readonly tombstoneGraceMs: number; readonly requestTimeoutMs: number }>(
+/** What no option can say of itself. */
+function checked<T extends Timed>(
   result: ConfigResult<T>,
+  faultsOf: (config: T) => readonly string[] = () => [],
 ): ConfigResult<T> {
   if (!result.ok) return result;
-  const { tombstoneGraceMs, requestTimeoutMs } = result.config;
-  if (tombstoneGraceMs >= 10 * requestTimeoutMs) return result;
+  const faults = [...graceFaults(result.config), ...faultsOf(result.config)];
+  return faults.length > 0 ? { ok: false, faults } : result;
+}
+
+interface Timed {
+  readonly tombstoneGraceMs: number;
+  readonly requestTimeoutMs: number;
+}
+
+/** Nothing that is on its way may outlive a tombstone (R13). */
+function graceFaults({ tombstoneGraceMs, requestTimeoutMs }: Timed): readonly string[] {
+  if (tombstoneGraceMs >= 10 * requestTimeoutMs) return [];
   const least = String(10 * requestTimeoutMs);
-  return {
-    ok: false,
-    faults: [`--tombstone-grace-ms: at least ${least} is wanted, 10 times --request-timeout-ms`],
-  };
+  return [`--tombstone-grace-ms: at least ${least} is wanted, 10 times --request-timeout-ms`];
+}
+
+/** Nobody finds a node at the address that stands for all of its own. */
+function advertiseFaults({ httpHost, httpAdvertise, busHost, busAdvertise }: NodeConfig): readonly string[] {
+  return [
+    ...(isWildcard(httpHost) && httpAdvertise === ''
+      ? [`--http-advertise: host:port is wanted where --http-host is ${httpHost}`]
+      : []),
+    ...(isWildcard(busHost) && busAdvertise === ''
+      ? [`--bus-advertise: host:port is wanted where --bus-host is ${busHost}`]
+      : []),
+  ];
+}
+
+/** Whether a host to listen on stands for all addresses of the machine. */
+export function isWildcard(host: string): boolean {
+  return ['0.0.0.0', '::', '[::]'].includes(host);
 }
 
 function read<T extends OptionTable>(
@@ -168,7 +209,8 @@ function lookUp(
 
 function describe(table: OptionTable): DescribedOption[] {
   return Object.entries(table).map(([name, { value, help, fallback }]) => {
-    const shown = fallback === '' || fallback === 0 ? '' : ` (default ${String(fallback)})`;
+    const isPlain = typeof fallback === 'string' || typeof fallback === 'number';
+    const shown = isPlain && fallback !== '' && fallback !== 0 ? ` (default ${String(fallback)})` : '';
     return { name, flag: flagOf(name), env: envOf(name), value, help: `${help}${shown}; ${envOf(name)}` };
   });
 }
@@ -179,40 +221,4 @@ function envOf(name: string): string {
 
 function flagOf(name: string): string {
   return `--${name.replace(/[A-Z]/g, '-$&').toLowerCase()}`;
-}
-
-function text(value: string, help: string, fallback: string): Option<string> {
-  const parse = (given: string): string => {
-    if (given === '' && fallback !== '') throw new Error('something is wanted');
-    return given;
-  };
-  return { help, value, fallback, parse };
-}
-
-function nodeName(help: string): Option<NodeId> {
-  return { help, value: 'name', fallback: '' as NodeId, parse: (id) => id as NodeId };
-}
-
-function whole(help: string, fallback: number, least: number, most: number): Option<number> {
-  const parse = (given: string): number => {
-    const number = /^\d+$/.test(given) ? Number(given) : NaN;
-    if (number >= least && number <= most) return number;
-    throw new Error(`a whole number from ${String(least)} to ${String(most)} is wanted`);
-  };
-  return { help, value: 'number', fallback, parse };
-}
-
-function powerOfTwo(given: string): number {
-  const number = /^\d+$/.test(given) ? Number(given) : NaN;
-  if (Number.isInteger(Math.log2(number)) && number >= 8 && number <= 4096) return number;
-  throw new Error('a power of two from 8 to 4096 is wanted');
-}
-
-function oneOf<T extends string>(choices: readonly T[], help: string, fallback: T): Option<T> {
-  const parse = (given: string): T => {
-    const found = choices.find((choice) => choice === given);
-    if (found !== undefined) return found;
-    throw new Error(`one of ${choices.join(', ')} is wanted`);
-  };
-  return { help, value: choices.join('|'), fallback, parse };
 }

@@ -1,58 +1,99 @@
 import { mkdirSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import {
-  type Bootstrap,
-  ClusterFileError,
-  type ListedNode,
-  newBootstrap,
-  readBootstrap,
-  writeJsonDurably,
-} from './clusterFile.js';
-import type { StartConfig } from './config.js';
+import { isWildcard, type StartConfig } from './config.js';
 import type { NodeId } from './core/types.js';
+import { writeJsonDurably } from './durableFile.js';
 
-/** What several nodes on one machine need before they start: a data folder with a bootstrap list, and free ports. */
+/** What several nodes on one machine need before they start: a data folder that knows who they are, and free ports. */
 
 /** Why the nodes cannot be started, in one line that says what to do. */
 export class SupervisorError extends Error {
   override readonly name = 'SupervisorError';
 }
 
-/** The bootstrap list as the supervisor keeps it. */
-export type Kept = Bootstrap & {
-  /** Whether all nodes have been up once. */
-  readonly founded?: boolean;
-};
+/** A node and where it is to be found on this machine. */
+export interface LocalNode {
+  readonly id: NodeId;
+  readonly httpPort: number;
+  readonly busPort: number;
+}
+
+/** What the data folder keeps of its nodes; all else they know themselves. */
+export interface LocalCluster {
+  readonly nodes: readonly LocalNode[];
+  readonly partitions: number;
+  readonly replicas: number;
+  /** Whether all nodes have been up once: none founds a cluster any more. */
+  readonly founded: boolean;
+}
 
 const BUS_PORT_OFFSET = 100;
 
-/** The bootstrap list in the data folder: made on the first start, checked against what is asked for later. */
+/** The cluster of the data folder: planned on the first start, checked against what is asked for later. */
 export async function prepareData(
   config: StartConfig,
   warn: (message: string) => void,
-): Promise<{ readonly kept: Kept; readonly path: string }> {
+): Promise<{ readonly cluster: LocalCluster; readonly path: string }> {
   const path = join(config.data, 'cluster.json');
   try {
     mkdirSync(config.data, { recursive: true });
-    const found: Kept | undefined = await readBootstrap(path);
+    const { partitions, replicas } = config;
     const nodes = planNodes(config);
-    const made = found ?? newBootstrap(nodes, { partitions: config.partitions, replicas: config.replicas });
+    const made = (await readCluster(path)) ?? { nodes, partitions, replicas, founded: false };
     checkNodes(config, made);
     warnOfSizes(config, made, warn);
-    const kept = { ...made, nodes };
-    await writeJsonDurably(path, kept);
-    return { kept, path };
+    const cluster = { ...made, nodes };
+    await keepCluster(path, cluster);
+    return { cluster, path };
   } catch (error) {
     if (error instanceof SupervisorError) throw error;
-    if (error instanceof ClusterFileError) throw new SupervisorError(error.message);
     const why = (error as NodeJS.ErrnoException).code ?? String(error);
     throw new SupervisorError(`Cannot write to ${config.data} (${why}); choose another folder with --data.`);
   }
 }
 
-function checkNodes(config: StartConfig, kept: Bootstrap): void {
-  const made = kept.nodes.length;
+export async function keepCluster(path: string, cluster: LocalCluster): Promise<void> {
+  await writeJsonDurably(path, cluster);
+}
+
+/** `undefined` where there is no such file. */
+async function readCluster(path: string): Promise<LocalCluster | undefined> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+  const cluster = parsed(text);
+  if (isCluster(cluster)) return cluster;
+  throw new SupervisorError(
+    `${path} is damaged; it names the nodes whose data lies beside it. Repair it, or choose another folder with --data.`,
+  );
+}
+
+function parsed(text: string): Partial<LocalCluster> | null {
+  try {
+    return JSON.parse(text) as Partial<LocalCluster> | null;
+  } catch {
+    return null;
+  }
+}
+
+function isCluster(value: Partial<LocalCluster> | null): value is LocalCluster {
+  const { nodes, partitions, replicas, founded } = value ?? {};
+  const areNodes = Array.isArray(nodes) && nodes.length > 0;
+  return areNodes && isWhole(partitions) && isWhole(replicas) && typeof founded === 'boolean';
+}
+
+function isWhole(value: unknown): boolean {
+  return Number.isInteger(value) && Number(value) > 0;
+}
+
+function checkNodes(config: StartConfig, { nodes }: LocalCluster): void {
+  const made = nodes.length;
   if (made === config.nodes) return;
   const [wanted, had] = [String(config.nodes), String(made)];
   throw new SupervisorError(
@@ -60,28 +101,23 @@ function checkNodes(config: StartConfig, kept: Bootstrap): void {
   );
 }
 
-function warnOfSizes(config: StartConfig, kept: Bootstrap, warn: (message: string) => void): void {
-  if (kept.replicas === config.replicas && kept.partitions === config.partitions) return;
-  const sizes = `${String(kept.replicas)} replicas and ${String(kept.partitions)} partitions`;
+function warnOfSizes(config: StartConfig, made: LocalCluster, warn: (message: string) => void): void {
+  if (made.replicas === config.replicas && made.partitions === config.partitions) return;
+  const sizes = `${String(made.replicas)} replicas and ${String(made.partitions)} partitions`;
   warn(`the data in ${config.data} was made with ${sizes}, and keeps them`);
 }
 
-function planNodes(config: StartConfig): ListedNode[] {
+function planNodes(config: StartConfig): LocalNode[] {
   return Array.from({ length: config.nodes }, (_, index) => {
     const { http, bus } = portsOf(config, index);
-    return {
-      id: `node${String(index + 1)}` as NodeId,
-      busAddress: address(config.busHost, bus),
-      httpAddress: address(config.httpHost, http),
-      weight: 1,
-      zone: '',
-    };
+    return { id: `node${String(index + 1)}` as NodeId, httpPort: http, busPort: bus };
   });
 }
 
-/** IPv6 addresses go into brackets. */
-function address(host: string, port: number): string {
-  return host.includes(':') ? `[${host}]:${String(port)}` : `${host}:${String(port)}`;
+/** Where something on this machine that listens on `host` is found; IPv6 addresses go into brackets. */
+export function addressOf(host: string, port: number): string {
+  const reached = isWildcard(host) ? (host.includes(':') ? '::1' : '127.0.0.1') : host;
+  return reached.includes(':') ? `[${reached}]:${String(port)}` : `${reached}:${String(port)}`;
 }
 
 /** The ports of the node with this index. */

@@ -1,14 +1,21 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { existsSync, mkdirSync, openSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Bootstrap, type ListedNode, writeJsonDurably } from './clusterFile.js';
 import { sharedArguments, type StartConfig } from './config.js';
 import type { NodeId } from './core/types.js';
-import { checkPorts, type Kept, portsOf, prepareData, SupervisorError } from './localCluster.js';
+import {
+  addressOf,
+  checkPorts,
+  keepCluster,
+  type LocalCluster,
+  type LocalNode,
+  prepareData,
+  SupervisorError,
+} from './localCluster.js';
 
 /**
- * Runs several nodes on this machine, each a process of its own: makes the bootstrap list on the first start, starts the
- * nodes, restarts one that dies with growing pauses, and stops all in order. A node notices when its supervisor is gone
+ * Runs several nodes on this machine, each a process of its own: starts them as one another's seeds, on the first start to
+ * found a cluster, restarts one that dies with growing pauses, and stops all in order. A node notices when its supervisor is gone
  * and stops too.
  */
 
@@ -26,7 +33,8 @@ export type SupervisorEvent =
       readonly event: 'ready';
       readonly seconds: number;
       readonly data: string;
-      readonly bootstrap: Bootstrap;
+      readonly urls: readonly string[];
+      readonly cluster: LocalCluster;
     }
   | {
       readonly event: 'exited';
@@ -58,8 +66,7 @@ const HEALTHY_AFTER_MS = 30_000;
 const LOG_BYTES_MAX = 16 * 1024 * 1024;
 
 interface Member {
-  readonly node: ListedNode;
-  readonly index: number;
+  readonly node: LocalNode;
   readonly dataDir: string;
   child: ChildProcess | undefined;
   backoffMs: number;
@@ -72,32 +79,33 @@ export async function startSupervisor(options: SupervisorOptions): Promise<Super
   const warn = (message: string): void => {
     report({ event: 'warning', message });
   };
-  const { kept, path } = await prepareData(config, warn);
+  const { cluster, path } = await prepareData(config, warn);
   await checkPorts(config);
-  if (kept.replicas > config.nodes) {
+  if (cluster.replicas > config.nodes) {
     const copies = String(config.nodes);
-    warn(`${String(kept.replicas)} replicas need as many nodes; with ${copies} there are ${copies} copies`);
+    warn(
+      `${String(cluster.replicas)} replicas need as many nodes; with ${copies} there are ${copies} copies`,
+    );
   }
-  return new NodeGroup(options, kept, path).start();
+  return new NodeGroup(options, cluster, path).start();
 }
 
 class NodeGroup implements Supervisor {
   readonly ready: Promise<void>;
   readonly #options: SupervisorOptions;
-  readonly #bootstrap: Kept;
-  readonly #bootstrapPath: string;
+  readonly #path: string;
   readonly #members: readonly Member[];
+  #cluster: LocalCluster;
   #resolveReady: () => void = () => undefined;
   #rejectReady: (error: Error) => void = () => undefined;
   #stopped: Promise<void> | undefined;
 
-  constructor(options: SupervisorOptions, bootstrap: Kept, bootstrapPath: string) {
+  constructor(options: SupervisorOptions, cluster: LocalCluster, path: string) {
     this.#options = options;
-    this.#bootstrap = bootstrap;
-    this.#bootstrapPath = bootstrapPath;
-    this.#members = bootstrap.nodes.map((node, index) => ({
+    this.#cluster = cluster;
+    this.#path = path;
+    this.#members = cluster.nodes.map((node) => ({
       node,
-      index,
       dataDir: join(options.config.data, node.id),
       child: undefined,
       backoffMs: BACKOFF_MS.first,
@@ -123,16 +131,14 @@ class NodeGroup implements Supervisor {
     const startedAt = performance.now();
     try {
       await Promise.all(this.#members.map((member) => this.#launch(member)));
-      if (this.#bootstrap.founded !== true) {
-        await writeJsonDurably(this.#bootstrapPath, { ...this.#bootstrap, founded: true });
+      if (!this.#cluster.founded) {
+        this.#cluster = { ...this.#cluster, founded: true };
+        await keepCluster(this.#path, this.#cluster);
       }
       const seconds = (performance.now() - startedAt) / 1000;
-      this.#options.report({
-        event: 'ready',
-        seconds,
-        data: this.#options.config.data,
-        bootstrap: this.#bootstrap,
-      });
+      const { data } = this.#options.config;
+      const urls = this.#cluster.nodes.map((node) => this.#urlOf(node));
+      this.#options.report({ event: 'ready', seconds, data, urls, cluster: this.#cluster });
       this.#resolveReady();
     } catch (error) {
       await this.stop();
@@ -146,7 +152,13 @@ class NodeGroup implements Supervisor {
     await outcomeOf(child, member.node.id);
     const readyAt = performance.now();
     const { node, dataDir } = member;
-    this.#options.report({ event: 'node', node: node.id, url: urlOf(node), pid: child.pid ?? 0, dataDir });
+    this.#options.report({
+      event: 'node',
+      node: node.id,
+      url: this.#urlOf(node),
+      pid: child.pid ?? 0,
+      dataDir,
+    });
     child.once('exit', (code, signal) => {
       if (performance.now() - readyAt > HEALTHY_AFTER_MS) member.backoffMs = BACKOFF_MS.first;
       this.#onExit(member, signal ?? `code ${String(code)}`);
@@ -155,17 +167,21 @@ class NodeGroup implements Supervisor {
 
   #spawn(member: Member): ChildProcess {
     const { config, nodeEntry } = this.#options;
-    const { node, index, dataDir } = member;
+    const { node, dataDir } = member;
+    const { nodes, partitions, replicas, founded } = this.#cluster;
     mkdirSync(dataDir, { recursive: true });
-    const ports = portsOf(config, index);
     const args = [
       `--node-id=${node.id}`,
       `--data-dir=${dataDir}`,
-      `--bootstrap=${this.#bootstrapPath}`,
-      `--http-port=${String(ports.http)}`,
-      `--bus-port=${String(ports.bus)}`,
-      // A node whose data is lost later must not take itself for complete (R3).
-      ...(this.#bootstrap.founded === true ? [] : [`--expect-nodes=${String(config.nodes)}`]),
+      `--seeds=${nodes.map(({ id, busPort }) => `${id}@${addressOf(config.busHost, busPort)}`).join(',')}`,
+      `--http-port=${String(node.httpPort)}`,
+      `--bus-port=${String(node.busPort)}`,
+      `--http-advertise=${addressOf(config.httpHost, node.httpPort)}`,
+      `--bus-advertise=${addressOf(config.busHost, node.busPort)}`,
+      `--partitions=${String(partitions)}`,
+      `--replicas=${String(replicas)}`,
+      // Nodes that have lost their data later, all of them even, must not found another cluster in its place (R8).
+      `--expect-nodes=${founded ? '0' : String(nodes.length)}`,
       ...sharedArguments(config),
     ];
     const stdio = ['ignore', openLogFile(join(dataDir, 'node.log')), 'inherit', 'ipc'] as const;
@@ -188,6 +204,10 @@ class NodeGroup implements Supervisor {
     }, restartInMs);
   }
 
+  #urlOf({ httpPort }: LocalNode): string {
+    return `http://${addressOf(this.#options.config.httpHost, httpPort)}`;
+  }
+
   async #stopAll(): Promise<void> {
     this.#options.report({ event: 'stopping' });
     for (const member of this.#members) clearTimeout(member.restartTimer);
@@ -207,8 +227,9 @@ async function endChild(child: ChildProcess | undefined): Promise<void> {
 function outcomeOf(child: ChildProcess, id: NodeId): Promise<void> {
   return new Promise((resolve, reject) => {
     let reason: string | undefined;
+    let waitsFor = '';
     const timer = setTimeout(() => {
-      reason = `not ready within ${String(READY_TIMEOUT_MS / 1000)} s`;
+      reason = `not ready within ${String(READY_TIMEOUT_MS / 1000)} s${waitsFor}`;
       child.kill('SIGKILL');
     }, READY_TIMEOUT_MS);
     const onExit = (code: number | null, signal: string | null): void => {
@@ -222,6 +243,7 @@ function outcomeOf(child: ChildProcess, id: NodeId): Promise<void> {
     child.once('exit', onExit);
     child.on('message', (message: { readonly type: string; readonly message?: string }) => {
       if (message.type === 'failed') reason = message.message;
+      if (message.type === 'waiting') waitsFor = `: ${message.message ?? ''}`;
       if (message.type !== 'ready') return;
       clearTimeout(timer);
       child.off('exit', onExit);
@@ -234,8 +256,4 @@ function outcomeOf(child: ChildProcess, id: NodeId): Promise<void> {
 function openLogFile(path: string): number {
   if (existsSync(path) && statSync(path).size > LOG_BYTES_MAX) renameSync(path, `${path}.1`);
   return openSync(path, 'a');
-}
-
-function urlOf(node: ListedNode): string {
-  return `http://${node.httpAddress}`;
 }

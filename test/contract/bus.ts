@@ -17,9 +17,11 @@ import {
 import type { Mailbox } from './support/mailbox.js';
 import { turns } from './support/records.js';
 
-/** Nodes a, b and c that know each other; none is open at the start. */
+/** Nodes a, b and c that know each other, and d, which knows nobody and hears everybody; none is open at the start. */
 export interface BusHarness {
   open(id: NodeId, mailbox: Mailbox): Promise<Bus>;
+  /** Where the node is to be found. */
+  addressOf(id: NodeId): string;
   /** From now on nothing that is sent to c is read; where there are sockets. */
   readonly stallC?: () => void;
   dispose(): Promise<void>;
@@ -28,6 +30,7 @@ export interface BusHarness {
 export const A = 'a' as NodeId;
 export const B = 'b' as NodeId;
 export const C = 'c' as NodeId;
+export const D = 'd' as NodeId;
 
 const MIB = 1024 * 1024;
 const REMAINING_MS = 60_000;
@@ -259,7 +262,7 @@ export function describeBus(name: string, create: () => Promise<BusHarness>): vo
       it('a message that cannot be encoded comes back, and its neighbours arrive', async () => {
         const { a, b } = await openPair();
         a.bus.send(B, ping(1), REMAINING_MS);
-        await expectReturned(a, B, { type: 'read', request: 2, key: 'k'.repeat(5000) as Key, strict: false });
+        await expectReturned(a, B, { ...SAMPLES[0]!, key: 'k'.repeat(5000) as Key } as Message);
         a.bus.send(B, ping(3), REMAINING_MS);
         await arrived(b, 2);
         expect(messagesOf(b)).toEqual([ping(1), ping(3)]);
@@ -310,6 +313,63 @@ export function describeBus(name: string, create: () => Promise<BusHarness>): vo
           [C, 'connected'],
         ]);
       });
+    });
+
+    describe('connect', () => {
+      it('a node that was not known is reached, hears, and answers once it is told where', async () => {
+        const [a, d] = await Promise.all([open(A), open(D)]);
+        await expectUnknown(a, D);
+        a.bus.connect(D, harness.addressOf(D));
+        await connected(a.bus, D);
+        d.mail.onMessage = (from, message) => {
+          d.bus.connect(from, harness.addressOf(from));
+          d.mail.received.push({ from, message, remainingMs: 0 });
+        };
+        sendAll(a, D, [ping(1), writeOf(2, patternOf(MIB, 1))]);
+        sendAll(a, D, [ping(3)], true);
+        await arrived(d, 3);
+        await connected(d.bus, A);
+        sendAll(d, A, [ping(4)]);
+        await arrived(a, 1);
+        expect(a.mail.received[0]).toMatchObject({ from: D, message: ping(4) });
+      });
+
+      it('the same address again, or one that is none, leaves a node where it is', async () => {
+        const { a, b } = await openPair();
+        for (const address of [harness.addressOf(B), 'nowhere', '', ':1', 'host:']) {
+          a.bus.connect(B, address);
+          expect(a.bus.peers().get(B)).toBe('connected');
+        }
+        sendAll(a, B, [ping(1)]);
+        await arrived(b, 1);
+        expect(a.mail.returned).toEqual([]);
+      });
+
+      it('a node at no address at all stays unknown, until it is told of a sound one', async () => {
+        const [a, d] = await Promise.all([open(A), open(D)]);
+        a.bus.connect(D, 'nowhere');
+        await expectUnknown(a, D);
+        a.bus.connect(D, harness.addressOf(D));
+        await connected(a.bus, D);
+        sendAll(a, D, [ping(2)]);
+        await arrived(d, 1);
+      });
+
+      it('to the node itself, or after the end, changes nothing', async () => {
+        const a = await open(A);
+        a.bus.connect(A, harness.addressOf(A));
+        expect(a.bus.peers().has(A)).toBe(false);
+        await a.bus.close();
+        a.bus.connect(D, harness.addressOf(D));
+        expect(a.bus.peers().has(D)).toBe(false);
+      });
+
+      async function expectUnknown(node: Node, to: NodeId): Promise<void> {
+        const before = node.mail.returned.length;
+        node.bus.send(to, ping(0), REMAINING_MS);
+        await eventually('it comes back', () => node.mail.returned.length > before);
+        expect(node.bus.peers().has(to)).toBe(false);
+      }
     });
 
     describe('a peer that reads no more', () => {

@@ -229,6 +229,20 @@ describe('LevelDB storage', () => {
     });
   });
 
+  it('takes another number of partitions as long as it has no records, and stays who it is', async () => {
+    const first = await level.open();
+    const { actor } = first.identity;
+    await first.close();
+    const storage = await level.open({ partitions: 64 });
+    expect(storage.identity).toMatchObject({ actor, incarnation: 2 });
+    await writeAll(storage, [keyOf('a')]);
+    await storage.close();
+    await expect(level.open()).rejects.toMatchObject({ code: 'storage_mismatch' });
+    const again = await level.open({ partitions: 64 });
+    expect(await read(again, keyOf('a'))).toMatchObject({ status: 'found' });
+    await again.close();
+  });
+
   it('opens a directory whose making was cut short', async () => {
     await mkdir(level.directory, { recursive: true });
     for (const name of ['LOCK', 'LOG', 'MANIFEST-000001']) await writeFile(join(level.directory, name), '');

@@ -5,6 +5,7 @@ describeBus('in memory', async () => {
   const network = createMemoryNetwork([A, B, C]);
   return {
     open: async (id, mailbox) => network.open(id, mailbox),
+    addressOf: (id) => `${id}:1`,
     dispose: async () => {},
   };
 });

@@ -6,6 +6,7 @@ import type { Actor, Key, VersionedRecord } from '../../services/node/core/types
 import type { Storage } from '../../services/node/ports/storage.js';
 import { bytesOf, keyOf, read, recordOf, scanned, turns, write, writeAll } from './support/records.js';
 import { describeKept } from './storageKept.js';
+import { describeScans } from './storageScans.js';
 
 /** One data directory that can be opened again and again. */
 export interface StorageHarness {
@@ -337,7 +338,9 @@ export function describeStorage(name: string, create: () => Promise<StorageHarne
       });
     });
 
-    describeKept({ storage: () => storage, reopen, damage: (key) => harness.damage(key) });
+    const opened = { storage: () => storage, reopen, damage: (key: Key) => harness.damage(key) };
+    describeKept(opened);
+    describeScans(opened);
 
     describe('close', () => {
       it('finishes what was accepted', async () => {

@@ -1,7 +1,7 @@
 import { openTcpBus } from '../../services/node/adapters/tcp-bus.js';
 import type { TcpBusTuning } from '../../services/node/adapters/tcp-bus/context.js';
 import type { NodeId } from '../../services/node/core/types.js';
-import { A, B, C, describeBus } from './bus.js';
+import { A, B, C, D, describeBus } from './bus.js';
 import type { BusHarness } from './bus.js';
 import { silentTelemetry } from './support/telemetry.js';
 import { freePort, openTcpProxy } from './support/tcpProxy.js';
@@ -10,7 +10,12 @@ import { freePort, openTcpProxy } from './support/tcpProxy.js';
 const TUNING: Partial<TcpBusTuning> = { heartbeatMs: 200, silenceMs: 2000 };
 
 async function createHarness(secret?: Uint8Array): Promise<BusHarness> {
-  const ports = { [A]: await freePort(), [B]: await freePort(), [C]: await freePort() };
+  const ports = {
+    [A]: await freePort(),
+    [B]: await freePort(),
+    [C]: await freePort(),
+    [D]: await freePort(),
+  };
   const proxy = await openTcpProxy({ targetPort: ports[C]! });
   const peers = new Map<NodeId, string>([
     [A, `127.0.0.1:${ports[A]!}`],
@@ -21,10 +26,19 @@ async function createHarness(secret?: Uint8Array): Promise<BusHarness> {
   return {
     open: (self, mailbox) => {
       const port = ports[self]!;
-      const identity = { self, clusterId: 'cluster', incarnation: ++incarnation, epoch: () => 1 };
-      const options = { ...identity, host: '127.0.0.1', port, peers, tuning: TUNING, ...silentTelemetry() };
+      const identity = { self, clusterId: () => 'cluster', incarnation: ++incarnation, epoch: () => 1 };
+      const known = self === D ? { peers: new Map<NodeId, string>(), admitsStrangers: true } : { peers };
+      const options = {
+        ...identity,
+        host: '127.0.0.1',
+        port,
+        ...known,
+        tuning: TUNING,
+        ...silentTelemetry(),
+      };
       return openTcpBus(secret ? { ...options, secret } : options, mailbox);
     },
+    addressOf: (id) => `127.0.0.1:${ports[id]!}`,
     stallC: () => proxy.stall(),
     dispose: () => proxy.close(),
   };

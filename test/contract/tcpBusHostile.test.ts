@@ -184,7 +184,7 @@ describe('tcp bus: hostile input', () => {
 
     it('two nodes of different clusters at swapped addresses never connect', async () => {
       await openB();
-      a = await openTcpNode(A, ports.a, { [B]: ports.b }, { clusterId: 'another cluster' });
+      a = await openTcpNode(A, ports.a, { [B]: ports.b }, { clusterId: () => 'another cluster' });
       await eventually('b has refused it', () => rejected('cluster') > 1);
       expect(a.bus.peers().get(B)).not.toBe('connected');
       expect(b.bus.peers().get(A)).not.toBe('connected');

@@ -12,7 +12,7 @@ const BEHIND = 2000;
 
 describe('a data directory put back to an old copy under load, N=3 R=W=2', () => {
   it(
-    'is noticed: another actor, not complete; nothing is lost and no dot names two writes (I4, R12)',
+    'is noticed: another actor, which is rebuilt; nothing is lost and no dot names two writes (I4, R12)',
     async () => {
       const { folder, ports, cleanup } = stage;
       const { verdict, broken } = await runRestore({

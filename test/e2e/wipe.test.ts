@@ -9,7 +9,7 @@ const TIMEOUT_MS = 120_000;
 /** Small enough for every run of the tests; `npm run chaos -- wipe` is the same at full size. */
 const SIZE = { clients: 130, keys: 100, acknowledged: 1200, inFlight: 100, timeoutMs: 60_000 };
 
-describe('the data of one node wiped under load, N=3 R=W=2: it comes back as another, and nothing is lost', () => {
+describe('the data of one node wiped under load, N=3 R=W=2: it is rebuilt as another, and nothing is lost', () => {
   it.each<Wiped>(['db', 'all'])(
     'wiped: %s',
     async (what) => {

@@ -1,4 +1,5 @@
-import type { Actor, Clock, Height, Hint, Key, NodeId } from '../../services/node/core/types.js';
+import { voteText } from '../../services/node/core/membership/vote.js';
+import type { Actor, Clock, Cluster, Height, Hint, Key, NodeId } from '../../services/node/core/types.js';
 import type { StorageChange, StorageIdentity } from '../../services/node/ports/storage.js';
 import type { Random } from './random.js';
 
@@ -13,6 +14,9 @@ export interface Directory {
   /** By target and key. */
   readonly hints: Map<string, Hint>;
   heights: ReadonlyMap<NodeId, Height>;
+  /** Beside the database: what the node knows of its cluster, and its vote, as text. */
+  cluster: Cluster | undefined;
+  vote: string;
   counter: number;
   sequence: number;
   incarnation: number;
@@ -20,6 +24,8 @@ export interface Directory {
   readonly witnessed: Map<Key, Clock>;
   /** Not on the disk but for the judge: keys for which a hint was ever durable here. */
   readonly hinted: Set<Key>;
+  /** Not on the disk but for the judge: keys of which a record was damaged, whether it was mended since or not. */
+  readonly damagedOnce: Set<Key>;
   /** Not on the disk but for the judge: how many hints the life that is led on it began with. */
   hintsAtOpening: number;
   /** Not on the disk but for the judge: the actors that it has renounced. */
@@ -27,7 +33,7 @@ export interface Directory {
   /** Not on the disk but for the judge: the spare actors of the lives that were led on it. */
   readonly spareActors: Actor[];
   /** Not on the disk but for the judge: what it was, where it is an old copy and batches came after it. */
-  readonly oldCopyOf: OldCopy | undefined;
+  oldCopyOf: OldCopy | undefined;
   /** When it was wiped, replaced by an old copy, or renounced; from then on it counts as a lost disk. */
   lostAtMs: number | undefined;
 }
@@ -39,16 +45,19 @@ interface OldCopy {
 
 /** A directory made for an empty disk: a new actor (I4), and complete only where the cluster is being founded (R3). */
 export function makeDirectory(node: NodeId, founding: boolean, random: Random): Directory {
-  return { ...emptyDirectory(node), actor: makeActor(random), complete: founding };
+  const actor = makeActor(random);
+  const vote = voteText({ kind: 'none', voter: makeActor(random) });
+  return { ...emptyDirectory(node), actor, vote, cluster: undefined, complete: founding };
 }
 
 export function makeActor(random: Random): Actor {
   return Array.from({ length: 16 }, () => random.below(16).toString(16)).join('') as Actor;
 }
 
-/** What stands in the place of a wiped directory. */
-export function remakeDirectory(lost: Directory, random: Random): Directory {
-  return makeDirectory(lost.node, false, random);
+/** What stands in the place of a wiped directory; what lies beside the database may be left. */
+export function remakeDirectory(lost: Directory, what: 'database' | 'all', random: Random): Directory {
+  const made = makeDirectory(lost.node, false, random);
+  return what === 'all' ? made : { ...made, cluster: lost.cluster, vote: lost.vote };
 }
 
 /** Opens a directory for one more life: one more incarnation, and never one that an earlier directory may have had. */
@@ -116,6 +125,7 @@ export function copyDirectory(directory: Directory): Directory {
     ...directory,
     records: new Map(directory.records),
     quarantined: new Set(directory.quarantined),
+    damagedOnce: new Set(directory.damagedOnce),
     hints: new Map(directory.hints),
     witnessed: new Map(directory.witnessed),
     hinted: new Set(directory.hinted),
@@ -128,7 +138,8 @@ export function copyDirectory(directory: Directory): Directory {
 export function putBackDirectory(copy: Directory, lost: Directory): Directory {
   const { actor, counter, sequence } = copy;
   const isOld = lost.sequence > sequence;
-  return { ...copyDirectory(copy), oldCopyOf: isOld ? { actor, counter } : lost.oldCopyOf };
+  const { cluster, vote } = lost;
+  return { ...copyDirectory(copy), cluster, vote, oldCopyOf: isOld ? { actor, counter } : lost.oldCopyOf };
 }
 
 /** The actors under which lives on the directory may have minted. */
@@ -140,12 +151,19 @@ export function actorsOf({ actor, formerActors, spareActors }: Directory): reado
 export function damageRecord(directory: Directory, key: Key): boolean {
   if (!directory.records.delete(key)) return false;
   directory.quarantined.add(key);
+  directory.damagedOnce.add(key);
   return true;
 }
 
-function emptyDirectory(node: NodeId): Omit<Directory, 'actor' | 'complete'> {
+function emptyDirectory(node: NodeId): Omit<Directory, 'actor' | 'complete' | 'vote' | 'cluster'> {
   const records = { records: new Map(), quarantined: new Set<Key>(), hints: new Map(), heights: new Map() };
-  const judged = { witnessed: new Map(), hinted: new Set<Key>(), formerActors: [], spareActors: [] };
+  const judged = {
+    witnessed: new Map(),
+    hinted: new Set<Key>(),
+    damagedOnce: new Set<Key>(),
+    formerActors: [],
+    spareActors: [],
+  };
   const lost = { oldCopyOf: undefined, lostAtMs: undefined };
   return { node, ...records, ...judged, ...lost, counter: 0, sequence: 0, incarnation: 0, hintsAtOpening: 0 };
 }

@@ -84,7 +84,7 @@ function durationOf(random: Random): number {
 
 function makeCrash(random: Random, { at, node }: Place, { nodes }: Size): Fault[] {
   const all = random.chance(0.1);
-  const disk = !all && random.chance(0.15) ? 'wiped' : 'same';
+  const disk = !all && random.chance(0.15) ? random.pick(['wiped', 'gone'] as const) : 'same';
   const one = (who: number): Fault => ({
     kind: 'crash',
     at,

@@ -111,9 +111,9 @@ function stopProcess(
     return;
   }
   machine.crash(fault.kind === 'crash' ? fault.batch : 'torn');
-  if (fault.kind === 'crash' && fault.disk === 'wiped') {
-    count(world, 'wipe');
-    machine.wipe();
+  if (fault.kind === 'crash' && fault.disk !== 'same') {
+    count(world, 'wipe', `wipe:${fault.disk}`);
+    machine.wipe(fault.disk === 'gone' ? 'all' : 'database');
   }
   if (fault.kind === 'oldDisk') putBack(ends, machine, fault);
   restart();
@@ -189,7 +189,7 @@ function describeFault(fault: Fault): string {
   const time = 'forMs' in fault ? ` for ${String(fault.forMs)} ms` : '';
   switch (fault.kind) {
     case 'crash': {
-      const disk = fault.disk === 'wiped' ? ', its disk wiped' : '';
+      const disk = fault.disk === 'same' ? '' : `, its disk ${fault.disk}`;
       return `crash of${node}${time}, the batch under way ${fault.batch}${disk}`;
     }
     case 'cut':

@@ -5,6 +5,7 @@ import type { FaultKind } from './plan.js';
 export type FaultName =
   | FaultKind
   | 'wipe'
+  | `wipe:${string}`
   | 'tornBatch'
   | 'keptBatch'
   | 'failedBatch'

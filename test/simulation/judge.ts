@@ -1,7 +1,8 @@
-import type { Key } from '../../services/node/core/types.js';
+import type { ClusterDocument, Key } from '../../services/node/core/types.js';
 import { EMPTY_CLOCK, mergeClocks } from '../../services/node/core/versioning/clock.js';
 import { checkCompleteness, checkDurability, checkPunctuality } from './checkers/answers.js';
 import { checkConvergence } from './checkers/convergence.js';
+import { createDocumentChecker } from './checkers/documents.js';
 import { createDotLedger } from './checkers/dots.js';
 import { createHistoryChecker } from './checkers/history.js';
 import { createDirectoryChecker } from './checkers/directories.js';
@@ -9,6 +10,7 @@ import { createHintChecker } from './checkers/hints.js';
 import { createMintChecker } from './checkers/mints.js';
 import { createReadChecker } from './checkers/reads.js';
 import type { Scene, Violation } from './checkers/scene.js';
+import { createTombstoneChecker } from './checkers/tombstones.js';
 import { createWireChecker } from './checkers/wire.js';
 import type { Machine, Witness } from './machine.js';
 import type { Plan } from './plan.js';
@@ -46,7 +48,12 @@ export function createViolations(
   };
 }
 
-export function createJudge(scene: Scene, plan: Plan, violations: readonly Violation[]): Judge {
+export function createJudge(
+  scene: Scene,
+  plan: Plan,
+  founded: () => ClusterDocument,
+  violations: readonly Violation[],
+): Judge {
   const dots = createDotLedger(scene.report);
   const wire = createWireChecker(scene, dots, plan.limits);
   const history = createHistoryChecker(scene, dots);
@@ -55,6 +62,8 @@ export function createJudge(scene: Scene, plan: Plan, violations: readonly Viola
   const reads = createReadChecker(scene);
   const hints = createHintChecker(scene, plan.limits.cellBytesMax);
   const disks = createDirectoryChecker(scene);
+  const documents = createDocumentChecker(scene, founded);
+  const tombstones = createTombstoneChecker(scene, dots, plan);
   const open = new Set<number>();
   return {
     violations,
@@ -63,7 +72,7 @@ export function createJudge(scene: Scene, plan: Plan, violations: readonly Viola
         const step = { node: id, directory, event, effects, ...(sizes && { sizes }) };
         wire.stepped(step);
         mints.stepped(step);
-        for (const checker of [reads, hints, disks]) checker.stepped(step);
+        for (const checker of [reads, hints, disks, documents, tombstones]) checker.stepped(step);
       },
       durable: (directory, key, record) => {
         const before = directory.witnessed.get(key) ?? EMPTY_CLOCK;

@@ -1,4 +1,5 @@
 import { createNode } from '../../services/node/core/node.js';
+import { voteOf } from '../../services/node/core/membership/vote.js';
 import type { NodeOptions } from '../../services/node/core/nodeOptions.js';
 import {
   TICK_MS,
@@ -10,6 +11,7 @@ import {
 import type { Key, NodeId, VersionedRecord } from '../../services/node/core/types.js';
 import type { Bus } from '../../services/node/ports/bus.js';
 import { createRuntime, type Runtime } from '../../services/node/runtime/runtime.js';
+import { openClusterStore, type SimulatedClusterStore } from './clusterStore.js';
 import { type SimulatedClock, createClock, wallMs, type WallClock } from './clock.js';
 import {
   damageRecord,
@@ -55,11 +57,12 @@ export interface MachineParts {
   readonly figures: Figures;
   readonly network: Network;
   readonly witness: Witness;
+  /** Where nodes look for each other. */
+  readonly seeds: readonly NodeId[];
   /** What is the same for all nodes of the cluster. */
-  readonly cluster: Pick<
+  readonly settings: Pick<
     NodeOptions,
-    | 'document'
-    | 'versionSecret'
+    | 'founding'
     | 'digests'
     | 'requestTimeoutMs'
     | 'nodeTimeoutMs'
@@ -75,6 +78,7 @@ export interface Life {
   readonly node: SteppingNode;
   readonly runtime: Runtime;
   readonly storage: SimulatedStorage;
+  readonly clusterStore: SimulatedClusterStore;
   readonly directory: Directory;
   readonly clock: SimulatedClock;
   readonly bus: Bus;
@@ -103,7 +107,7 @@ export interface Machine {
   pause(): void;
   resume(): void;
   /** The process must be dead. */
-  wipe(): void;
+  wipe(what: 'database' | 'all'): void;
   replaceDirectory(old: Directory): void;
   /** The record's checksum fails from now on; false where there is none. */
   damage(key: Key): boolean;
@@ -164,9 +168,10 @@ export function createMachine(parts: MachineParts): Machine {
       state.pausedUntilMs = state.schedule.nowMs;
       state.life.gate.thaw();
     },
-    wipe: () => {
+    wipe: (what) => {
       machine.directory.lostAtMs = state.schedule.nowMs;
-      state.directories.push(remakeDirectory(machine.directory, stream(state.seed, actorStream(state))));
+      const random = stream(state.seed, actorStream(state));
+      state.directories.push(remakeDirectory(machine.directory, what, random));
     },
     damage: (key) => damageRecord(machine.directory, key),
     replaceDirectory: (old) => {
@@ -191,11 +196,19 @@ function startLife(state: State, machine: Machine): Life {
   const clock = createClock(schedule, gate, state.wall, state.random.fraction() * TICK_MS);
   const spareActor = makeActor(stream(state.seed, `spare ${id} ${String(++state.lives)}`));
   machine.directory.spareActors.push(spareActor);
-  const node = createNode({ self: id, ...storage.identity, spareActor, ...state.cluster });
+  const { cluster, vote } = machine.directory;
+  const node = createNode({
+    ...{ self: id, ...storage.identity, spareActor, ...state.settings },
+    ...{ vote: voteOf(vote), jitter: state.random.fraction() },
+    ...(cluster && { cluster }),
+    ...{ busAddress: id, httpAddress: id, weight: 1, zone: '' },
+  });
+  const clusterStore = clusterStoreOf(state, machine, gate);
   const heardFrom = new Set<NodeId>();
   const runtime = createRuntime({
     node: watched(state, machine, node, heardFrom),
     storage,
+    clusterStore,
     clock,
     metrics: { count: () => undefined, observe: () => undefined, gauge: () => undefined },
     onBug: (error) => {
@@ -205,11 +218,13 @@ function startLife(state: State, machine: Machine): Life {
   });
   const bus = network.open(id, gate, runtime.busHandlers);
   runtime.start(bus);
+  for (const other of state.seeds) if (other !== id) runtime.seen(other, other);
   return {
     gate,
     node,
     runtime,
     storage,
+    clusterStore,
     directory: machine.directory,
     clock,
     bus,
@@ -231,6 +246,7 @@ function watched(
     step: (event, now) => {
       const effects = node.step(event, now);
       if (event.type === 'message' && event.message.type === 'pong') heardFrom.add(event.from);
+      if (event.type === 'documentKept' || event.type === 'clusterKept') noteCompleteness(machine, node);
       if (event.type === 'tick' && effects.length === 0) return effects;
       trace.event(schedule.nowMs, `${id} ${event.type}`);
       for (const effect of effects) {
@@ -244,11 +260,30 @@ function watched(
   };
 }
 
+/** For the judge: the directory counts from the moment in which its node takes it for complete. */
+function noteCompleteness({ directory }: Machine, node: SteppingNode): void {
+  const { complete } = node.view();
+  if (directory.complete === complete) return;
+  directory.complete = complete;
+  if (!complete) return;
+  directory.lostAtMs = undefined;
+  directory.oldCopyOf = undefined;
+}
+
 /** Most of what happens; nothing that is bounded grows by it. */
 const PROBING = new Set(['tick', 'ping', 'pong', 'scanBegun', 'scanned', 'compare', 'compared']);
 
 function isProbing(event: NodeEvent): boolean {
   return PROBING.has(event.type === 'message' ? event.message.type : event.type);
+}
+
+function clusterStoreOf(state: State, { directory }: Machine, gate: Gate): SimulatedClusterStore {
+  const { random, schedule, diskState: disk } = state;
+  const [least, most] = state.disk.syncMs;
+  return openClusterStore({
+    ...{ directory, disk, gate, schedule },
+    syncMs: () => least + random.fraction() * (most - least),
+  });
 }
 
 function storageOf(state: State, machine: Machine, gate: Gate, wallSeconds: number): SimulatedStorage {
@@ -261,7 +296,7 @@ function storageOf(state: State, machine: Machine, gate: Gate, wallSeconds: numb
     disk: state.diskState,
     gate,
     schedule,
-    md5: (key) => state.cluster.digests.md5(key),
+    md5: (key) => state.settings.digests.md5(key),
     syncMs: () => least + random.fraction() * (most - least),
     readMs: () => (state.disk.readMs === 0 || random.chance(0.5) ? 0 : random.fraction() * state.disk.readMs),
     onDurable: (key, record) => {
@@ -289,6 +324,7 @@ function endLife(state: State, batch: 'kept' | 'torn'): void {
   state.life = undefined;
   life.gate.close();
   life.storage.crash(batch);
+  life.clusterStore.crash(batch);
   for (const lost of [...life.callers]) lost();
   state.witness.ended(life.directory);
 }

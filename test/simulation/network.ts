@@ -95,6 +95,7 @@ function busOf(state: State, endpoint: Endpoint): Bus {
     send: (to, message, remainingMs) => {
       if (open && remainingMs > 0) send(state, endpoint, to, message, remainingMs);
     },
+    connect: () => undefined,
     peers: () => new Map(others.map((id) => [id, stateOf(id)])),
     close: () => {
       open = false;

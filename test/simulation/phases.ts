@@ -9,7 +9,7 @@ import type { World } from './world.js';
 
 const STEP_MS = 120;
 /** Below this, a record of many siblings may be more than a node accepts. */
-const ROOMY_BYTES = 128 * 1024;
+export const ROOMY_BYTES = 128 * 1024;
 /** Below this, fallbacks may be full. */
 const ROOMY_HINTS = 1000;
 const CLIENT = 0;

@@ -114,7 +114,8 @@ export type Fault =
       readonly forMs: number;
       /** What becomes of the batch that is being synced; LevelDB keeps or loses it as a whole. */
       readonly batch: 'kept' | 'torn';
-      readonly disk: 'same' | 'wiped';
+      /** `wiped`: the database is lost; `gone`: also what lies beside it. */
+      readonly disk: 'same' | 'wiped' | 'gone';
     }
   /** An orderly stop, then a start. */
   | { readonly kind: 'restart'; readonly at: number; readonly node: number; readonly forMs: number }

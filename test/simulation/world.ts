@@ -1,13 +1,14 @@
-import type { Actor, ClusterNode, Key, NodeId } from '../../services/node/core/types.js';
+import { voteOf } from '../../services/node/core/membership/vote.js';
+import type { ClusterDocument, Digests, Key, NodeId } from '../../services/node/core/types.js';
 import { foundDocument } from '../../services/node/core/ring/document.js';
-import { positionOf } from '../../services/node/core/ring/position.js';
-import { createRing } from '../../services/node/core/ring/replicaSets.js';
+import { createRing, type Ring } from '../../services/node/core/ring/replicaSets.js';
 import { decodeVersion } from '../../services/node/core/versioning/version.js';
 import type { Scene } from './checkers/scene.js';
 import { simulatedDigests } from './digests.js';
+import { wallMs } from './clock.js';
 import { createFigures, type Figures } from './figures.js';
 import { createJudge, createViolations, type Judge } from './judge.js';
-import { createMachine, type Machine } from './machine.js';
+import { createMachine, type Machine, type MachineParts } from './machine.js';
 import { createNetwork, type Network } from './network.js';
 import type { Plan } from './plan.js';
 import { type Answer, type Request, sendRequest } from './requests.js';
@@ -38,7 +39,9 @@ export function createWorld(plan: Plan, keepsLines: boolean): World {
   const ids = Array.from({ length: plan.nodes }, (_, i) => `n${String(i + 1)}` as NodeId);
   const network = createNetwork({ ...plan, plan: plan.network, schedule, trace, figures, members: ids });
   const machines: Machine[] = [];
-  const { cluster, placeOf, clockOf } = foundCluster(plan, ids);
+  const digests = simulatedDigests();
+  const document = (): ClusterDocument => machines[0]!.directories[0]!.cluster!.document;
+  const placeOf = placesIn(document, digests);
   const violations = createViolations(() => schedule.nowMs);
   const scene: Scene = {
     report: (promise, detail) => {
@@ -48,14 +51,18 @@ export function createWorld(plan: Plan, keepsLines: boolean): World {
     nowMs: () => schedule.nowMs,
     directories: () => machines.flatMap((machine) => machine.directories),
     directoriesOf: (node) => machines[ids.indexOf(node)]!.directories,
+    currentDirectories: () => machines.map(({ directory }) => directory),
+    wallMs: (node) => wallMs(schedule, machines[ids.indexOf(node)]!.wall),
     primaries: placeOf,
-    clockOf,
+    clockOf: (key, version) => decodeVersion({ secret: SECRET, digests }, key, version),
   };
-  const judge = createJudge(scene, plan, violations.list);
-  const parts = { seed: plan.seed, disk: plan.disk, schedule, trace, figures, network, cluster };
+  const judge = createJudge(scene, plan, document, violations.list);
+  const settings = settingsOf(plan, digests);
+  const parts = { ...plan, schedule, trace, figures, network, settings, seeds: ids };
   for (const [index, id] of ids.entries()) {
     machines.push(createMachine({ ...parts, index, id, clock: plan.clocks[index]!, witness: judge.witness }));
   }
+  foundCluster(plan, machines);
   const base = { plan, schedule, trace, figures, network, machines, judge };
   return {
     ...base,
@@ -65,28 +72,31 @@ export function createWorld(plan: Plan, keepsLines: boolean): World {
   };
 }
 
-function simulatedNode(id: NodeId, index: number): ClusterNode {
-  const names = { id, actor: `listed-${id}` as Actor, voter: String(index).padStart(16, '0') };
-  return { ...names, state: 'complete', busAddress: '', httpAddress: '', weight: 1, zone: '' };
+function settingsOf(plan: Plan, digests: Digests): MachineParts['settings'] {
+  const { requestTimeoutMs, nodeTimeoutMs, antiEntropyMs, tombstoneGraceMs, limits } = plan;
+  const { partitions, replicas } = plan;
+  return {
+    ...{ digests, requestTimeoutMs, nodeTimeoutMs, antiEntropyMs, tombstoneGraceMs, limits },
+    founding: { expects: 0, partitions, replicas, clusterId: 'another', versionKey: SECRET },
+  };
 }
 
-function foundCluster(plan: Plan, ids: readonly NodeId[]) {
-  const digests = simulatedDigests();
-  const document = foundDocument({
-    clusterId: 'simulation',
-    partitions: plan.partitions,
-    replicas: plan.replicas,
-    nodes: ids.map(simulatedNode),
+/** Every node begins with document 1 on its disk. */
+function foundCluster({ partitions, replicas }: Plan, machines: readonly Machine[]): void {
+  const nodes = machines.map(({ id, directory: { actor, vote } }) => {
+    const place = { busAddress: id, httpAddress: id, weight: 1, zone: '' };
+    return { id, actor, voter: voteOf(vote).voter, state: 'complete' as const, ...place };
   });
-  const ring = createRing(document);
-  const { requestTimeoutMs, nodeTimeoutMs, antiEntropyMs, tombstoneGraceMs, limits } = plan;
-  return {
-    cluster: {
-      ...{ document, versionSecret: SECRET, digests },
-      ...{ requestTimeoutMs, nodeTimeoutMs, antiEntropyMs, tombstoneGraceMs, limits },
-    },
-    placeOf: (key: Key) => ring.replicaSet(ring.partitionOf(positionOf(digests.md5(key)))).primaries,
-    clockOf: (key: Key, version: string) => decodeVersion({ secret: SECRET, digests }, key, version),
+  const document = foundDocument({ clusterId: 'simulation', partitions, replicas, nodes });
+  for (const { directory } of machines) directory.cluster = { document, versionKey: SECRET };
+}
+
+/** Replicas stay where they are. */
+function placesIn(document: () => ClusterDocument, digests: Digests): Scene['primaries'] {
+  let ring: Ring | undefined;
+  return (key) => {
+    ring ??= createRing(document());
+    return ring.replicaSet(ring.partitionOf(digests.md5(key))).primaries;
   };
 }
 

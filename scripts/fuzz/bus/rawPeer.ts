@@ -73,8 +73,8 @@ export async function openRawPeer(options: RawPeerOptions, hello = true): Promis
   const greeting = socket.frames[0] && openPreamble(socket.frames[0]);
   if (!greeting) throw new Error('the other side did not greet');
   const session = createSession({
-    node: { self, clusterId, incarnation: 1, epoch: () => 1, secret },
-    isPeer: () => true,
+    node: { self, clusterId: () => clusterId, incarnation: 1, epoch: () => 1, secret },
+    admits: () => true,
     remote: { peer, lane },
     diallerNonce,
     acceptorNonce: greeting.nonce,

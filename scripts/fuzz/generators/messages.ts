@@ -6,6 +6,7 @@ import type {
   ForwardAnswer,
   Message,
   NodeHeight,
+  OtherEpoch,
   PullAnswer,
   PutOutcome,
   PutRequest,
@@ -64,6 +65,11 @@ const readAnswer: fc.Arbitrary<ReadAnswer> = fc.oneof(
   fc.constantFrom<ReadAnswer>({ status: 'missing' }, { status: 'incomplete' }, { status: 'refused' }),
 );
 
+const otherEpoch: fc.Arbitrary<OtherEpoch> = plain({
+  status: fc.constant('otherEpoch' as const),
+  epoch: integer,
+});
+
 const putRequest: fc.Arbitrary<PutRequest> = plain(
   {
     key,
@@ -119,21 +125,24 @@ const leafRange = fc.tuple(fc.nat(0xff), fc.nat(0xff)).map(([a, b]) => ({
 }));
 
 /** One arbitrary for each type of message: a new type breaks the build until it has one. */
-export const messagesByType: { [T in Message['type']]: fc.Arbitrary<Extract<Message, { type: T }>> } = {
-  read: plain({ type: fc.constant('read'), request, key, strict: fc.boolean() }),
-  readReply: plain({ type: fc.constant('readReply'), request, answer: readAnswer }),
+export const messagesByType: { [T in Message['type']]: fc.Arbitrary<Message & { readonly type: T }> } = {
+  read: plain({ type: fc.constant('read'), request, key, since: integer, strict: fc.boolean() }),
+  readReply: plain({ type: fc.constant('readReply'), request, answer: fc.oneof(readAnswer, otherEpoch) }),
   write: plain(
-    { type: fc.constant('write' as const), request, key, record, hintFor: node },
-    { requiredKeys: ['type', 'request', 'key', 'record'] },
+    { type: fc.constant('write' as const), request, key, since: integer, record, hintFor: node },
+    { requiredKeys: ['type', 'request', 'key', 'since', 'record'] },
   ),
   writeReply: plain({
     type: fc.constant('writeReply'),
     request,
-    answer: fc.constantFrom('stored' as const, 'incomplete' as const, 'refused' as const),
+    answer: fc.oneof(
+      fc.constantFrom('stored' as const, 'incomplete' as const, 'refused' as const),
+      otherEpoch,
+    ),
   }),
   forward: plain({ type: fc.constant('forward'), request, put: putRequest }),
   forwardReply: plain({ type: fc.constant('forwardReply'), request, answer: forwardAnswer }),
-  compare: plain({ type: fc.constant('compare'), request, roots }),
+  compare: plain({ type: fc.constant('compare'), request, epoch: integer, roots }),
   compared: plain({ type: fc.constant('compared'), request, differing: partitions, unready: partitions }),
   leaves: plain({ type: fc.constant('leaves'), request, partition }),
   leavesReply: plain(
@@ -178,8 +187,8 @@ export const messagesByType: { [T in Message['type']]: fc.Arbitrary<Extract<Mess
     items: fc.array(plain({ key, hash: integer }), { maxLength: 20 }),
   }),
   reaped: plain({ type: fc.constant('reaped'), request, agreed: fc.array(integer, { maxLength: 20 }) }),
-  ping: plain({ type: fc.constant('ping'), request, heights }),
-  pong: plain({ type: fc.constant('pong'), request, heights }),
+  ping: plain({ type: fc.constant('ping'), request, epoch: integer, heights }),
+  pong: plain({ type: fc.constant('pong'), request, epoch: integer, heights }),
   ...membershipMessagesByType,
 };
 

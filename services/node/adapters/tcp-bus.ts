@@ -5,7 +5,7 @@ import type { Message } from '../core/protocol/messages.js';
 import type { NodeId } from '../core/types.js';
 import type { Bus, BusHandlers, PeerState } from '../ports/bus.js';
 import type { Log, Metrics } from '../ports/telemetry.js';
-import { parseHostPort } from './tcp-bus/address.js';
+import { type HostPort, parseHostPort } from './tcp-bus/address.js';
 import type { BusContext, TcpBusTuning } from './tcp-bus/context.js';
 import { DEFAULT_TUNING } from './tcp-bus/context.js';
 import type { Inbound } from './tcp-bus/inbound.js';
@@ -22,14 +22,17 @@ import { createReporter } from './tcp-bus/reporter.js';
 
 export interface TcpBusOptions {
   readonly self: NodeId;
-  readonly clusterId: string;
+  /** '' before this node belongs to a cluster: then it talks to nodes of any, and of none. */
+  readonly clusterId: () => string;
   /** Grows with each life of this node. */
   readonly incarnation: number;
   readonly epoch: () => number;
   readonly host: string;
   readonly port: number;
-  /** Every node of the cluster and its `host:port`; this node itself may be among them. */
+  /** Nodes that are known from the start, and their `host:port`; this node itself may be among them. */
   readonly peers: ReadonlyMap<NodeId, string>;
+  /** Whether to listen to nodes that this one has not been told of. */
+  readonly admitsStrangers?: boolean;
   /** The cluster secret: where it is set, all nodes must have the same one. */
   readonly secret?: Uint8Array;
   readonly log: Log;
@@ -37,12 +40,17 @@ export interface TcpBusOptions {
   readonly tuning?: Partial<TcpBusTuning>;
 }
 
-type PeerLinks = Readonly<Record<Lane, Link>>;
+export interface TcpBus extends Bus {
+  /** Where it listens; chosen by the system where the options say 0. */
+  readonly port: number;
+}
+
+type PeerLinks = Readonly<Record<Lane, Link>> & { readonly address: HostPort };
 type Links = ReadonlyMap<NodeId, PeerLinks>;
 
 interface BusState {
   readonly context: BusContext;
-  readonly links: Links;
+  readonly links: Map<NodeId, PeerLinks>;
   readonly inbound: Inbound;
   readonly returns: Returns;
   readonly stopTicking: () => void;
@@ -53,13 +61,13 @@ interface BusState {
  * Opens the listener, then dials every peer. Rejects where the listener's address cannot be had or a peer's is malformed;
  * peers that cannot be reached are no error.
  */
-export async function openTcpBus(options: TcpBusOptions, handlers: BusHandlers): Promise<Bus> {
+export async function openTcpBus(options: TcpBusOptions, handlers: BusHandlers): Promise<TcpBus> {
   const { self, host, port } = options;
   const addresses = [...options.peers].filter(([id]) => id !== self).map(parsePeer);
   const returns = createReturns(handlers);
-  const context = createContext(options, new Set(addresses.map(({ id }) => id)), returns);
-  const phase = { closing: false };
   const links = new Map<NodeId, PeerLinks>();
+  const context = createContext(options, (id) => options.admitsStrangers === true || links.has(id), returns);
+  const phase = { closing: false };
   const onMessage: BusHandlers['onMessage'] = (from, message, remainingMs) => {
     if (!phase.closing) handlers.onMessage(from, message, remainingMs);
   };
@@ -68,25 +76,54 @@ export async function openTcpBus(options: TcpBusOptions, handlers: BusHandlers):
     linksTo(links.get(peer)).forEach((link) => link.wake());
   };
   const inbound = await openInbound(context, { host, port }, onMessage, onPeer);
-  for (const { id, address } of addresses) {
-    const open = (lane: Lane) => openLink(context, id, lane, address);
-    links.set(id, { fast: open('fast'), large: open('large'), bulk: open('bulk') });
-  }
+  for (const { id, address } of addresses) links.set(id, openLinks(context, id, address));
   const stopTicking = startTicking(context, inbound, links);
   const state: BusState = { context, links, inbound, returns, stopTicking, phase };
   let closed: Promise<void> | undefined;
   return {
+    port: inbound.port,
     send: (to, message, remainingMs, bulk = false) => send(state, to, message, remainingMs, bulk),
+    connect: (node, address) => {
+      if (node !== self) connect(state, node, address);
+    },
     peers: () => peerStates(links),
     close: () => (closed ??= close(state)),
   };
+}
+
+function openLinks(context: BusContext, id: NodeId, address: HostPort): PeerLinks {
+  const open = (lane: Lane) => openLink(context, id, lane, address);
+  return { address, fast: open('fast'), large: open('large'), bulk: open('bulk') };
+}
+
+/** A node that has moved is dialled anew; what waited for its old address comes back. */
+function connect({ context, links, phase }: BusState, node: NodeId, text: string): void {
+  if (phase.closing) return;
+  const address = hostPortOf(context, text);
+  const known = links.get(node);
+  if (!address || (known?.address.host === address.host && known.address.port === address.port)) return;
+  linksTo(known).forEach((link) => link.abort());
+  links.set(node, openLinks(context, node, address));
+}
+
+function hostPortOf({ report }: BusContext, text: string): HostPort | undefined {
+  try {
+    return parseHostPort(text);
+  } catch (error) {
+    report.log('warn', 'bus address cannot be used', { address: text, error: String(error) });
+    return undefined;
+  }
 }
 
 function parsePeer([id, text]: readonly [NodeId, string]) {
   return { id, address: parseHostPort(text) };
 }
 
-function createContext(options: TcpBusOptions, peers: ReadonlySet<NodeId>, returns: Returns): BusContext {
+function createContext(
+  options: TcpBusOptions,
+  admits: (id: NodeId) => boolean,
+  returns: Returns,
+): BusContext {
   const { self, clusterId, incarnation, epoch, secret } = options;
   const nowMs = () => performance.now();
   const report = createReporter(options.log, options.metrics, nowMs);
@@ -95,7 +132,7 @@ function createContext(options: TcpBusOptions, peers: ReadonlySet<NodeId>, retur
     tuning: { ...DEFAULT_TUNING, ...options.tuning },
     report,
     nowMs,
-    isPeer: (id) => peers.has(id),
+    admits: (id) => id !== self && admits(id),
     giveBack: (to, message) => {
       report.unroutable();
       returns.add(to, message);
@@ -159,13 +196,13 @@ function worse(a: PeerState, b: PeerState): PeerState {
  */
 function startTicking(context: BusContext, inbound: Inbound, links: Links): () => void {
   const { heartbeatMs, silenceMs } = context.tuning;
-  const parts = [inbound, ...[...links.values()].flatMap(linksTo)];
+  const parts = () => [inbound, ...[...links.values()].flatMap(linksTo)];
   let lastMs = context.nowMs();
   const timer = setInterval(() => {
     const nowMs = context.nowMs();
-    if (nowMs - lastMs > heartbeatMs + silenceMs / 2) parts.forEach((part) => part.excuse(nowMs));
+    if (nowMs - lastMs > heartbeatMs + silenceMs / 2) parts().forEach((part) => part.excuse(nowMs));
     lastMs = nowMs;
-    parts.forEach((part) => part.tick(nowMs));
+    parts().forEach((part) => part.tick(nowMs));
     context.report.flush();
   }, heartbeatMs);
   return () => clearInterval(timer);

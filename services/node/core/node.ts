@@ -1,229 +1,134 @@
-import { assertNever } from './assert.js';
+import { requestError } from './errors.js';
+import { Founding, FOUNDING_TIMES, type FoundingMessage } from './membership/founding.js';
+import { type Base, createBase } from './node/base.js';
+import { Member, type MemberEvent } from './node/member.js';
 import { NodeParts } from './node/parts.js';
 import type { NodeOptions } from './nodeOptions.js';
-import type {
-  Effect,
-  LoadPurpose,
-  NodeEvent,
-  NodeSizes,
-  NodeView,
-  ReadResult,
-  SteppingNode,
-} from './protocol/events.js';
-import type { MembershipMessage } from './protocol/membershipMessages.js';
+import type { Effect, NodeEvent, NodeSizes, NodeView, SteppingNode } from './protocol/events.js';
 import type { Message } from './protocol/messages.js';
-import type { Instant, Key, NodeId } from './types.js';
+import type { Cluster, Instant } from './types.js';
 
 /**
  * The whole node as a pure machine: `step(event, now)` advances it and returns what is to be done. Here coordinator,
  * replica, repair and membership meet; they know nothing of each other, so that the simulator can reorder what passes
  * between nodes. No I/O, no time but `now`, no randomness: the same events give the same effects.
+ *
+ * A node begins without a cluster, or with the one that lies on its disk: cold, without asking anybody (I15). Without one
+ * it takes part in founding one, or waits for the document that lists it (R8); until then it serves nothing.
  */
 
 export function createNode(options: NodeOptions): SteppingNode {
   return new StorageNode(options);
 }
 
+const NO_SIZES: NodeSizes = {
+  ...{ liveRequests: 0, liveBytes: 0, settling: 0, cells: 0 },
+  ...{ hints: 0, repairs: 0, damagedKeys: 0 },
+};
+
 class StorageNode implements SteppingNode {
-  readonly #self: NodeId;
-  readonly #parts: NodeParts;
+  readonly #options: NodeOptions;
+  readonly #base: Base;
+  readonly #founding: Founding;
+  #member: Member | undefined;
 
   constructor(options: NodeOptions) {
-    this.#self = options.self;
-    this.#parts = new NodeParts(options);
+    this.#options = options;
+    this.#base = createBase(options);
+    this.#founding = this.#createFounding();
   }
 
   step(event: NodeEvent, now: Instant): readonly Effect[] {
-    this.#parts.outbox.begin(now);
+    this.#base.outbox.begin(now);
+    const { cluster } = this.#options;
+    if (!this.#member && cluster) this.#join(cluster);
     this.#on(event);
-    return this.#parts.outbox.take();
+    return this.#base.outbox.take();
   }
 
   sizes(): NodeSizes {
-    return {
-      ...this.#parts.coordinator.sizes(),
-      cells: this.#parts.replica.cells,
-      hints: this.#parts.hints.total,
-      repairs: this.#parts.readRepairs.size,
-      damagedKeys: this.#parts.repair.damagedKeys,
-    };
+    return this.#member?.sizes() ?? NO_SIZES;
   }
 
   view(): NodeView {
+    if (this.#member) return this.#member.view();
     return {
-      complete: this.#parts.replica.complete,
-      vouched: this.#parts.membership.allAnswered,
-      actor: this.#parts.replica.actor,
-      liveness: this.#parts.membership.states(),
-      hints: this.#parts.hints.counts(),
+      ...{ document: undefined, founding: this.#founding.view() },
+      ...{ complete: false, vouched: false, actor: this.#options.actor },
+      ...{ liveness: new Map(), hints: new Map() },
     };
   }
 
   #on(event: NodeEvent): void {
     switch (event.type) {
-      case 'get':
-        return this.#parts.coordinator.onGet(event.ticket, event.request);
-      case 'put':
-        return this.#parts.coordinator.onPut(event.ticket, event.request);
-      case 'probe':
-        return this.#parts.coordinator.onProbe(event.ticket, event.node, event.timeoutMs);
-      case 'message':
-        return this.#onMessage(
-          event.from,
-          event.message,
-          this.#parts.outbox.now.monotonicMs + event.remainingMs,
-        );
-      case 'unroutable':
-        return this.#onUnroutable(event.to, event.message);
-      case 'loaded':
-        return this.#onLoaded(event.key, event.purpose, event.result);
-      case 'stored':
-        return this.#parts.replica.onStored(event.key, event.store);
-      case 'storeFailed':
-        return this.#parts.replica.onStoreFailed(event.key, event.store);
-      case 'hintStored':
-        return this.#parts.hints.onStored(event.target, event.key, event.durable);
-      case 'renounceStored':
-        return this.#parts.replica.onRenounceStored(event.durable);
-      case 'scanBegun':
-        return this.#parts.repair.onScanBegun(event.scan);
-      case 'scanned':
-        return this.#parts.repair.onScanned(event.scan, event.page);
-      case 'scanFailed':
-        return this.#parts.repair.onScanFailed(event.scan);
+      case 'voteKept':
+        this.#base.file.onKept(event.durable);
+        return;
+      case 'clusterKept':
+        this.#founding.onClusterKept(event.durable);
+        return;
+      case 'seen':
+        this.#base.outbox.connect(event.node, event.busAddress);
+        this.#founding.onPeer(event.node);
+        return;
+      case 'message': {
+        const { message } = event;
+        if (isOfFounding(message)) this.#founding.onMessage(event.from, message);
+        else this.#onMember({ ...event, message });
+        return;
+      }
       case 'tick':
-        return this.#onTick(this.#parts.outbox.now.monotonicMs, event.sequence);
-      case 'stop':
-        return this.#parts.coordinator.stop();
-      default:
-        return assertNever(event);
-    }
-  }
-
-  #onMessage(from: NodeId, message: Message, deadlineMs: number): void {
-    const { request } = message;
-    switch (message.type) {
-      case 'read':
-        return this.#parts.reads.onRead(from, message, deadlineMs);
-      case 'readReply': {
-        const { answer } = message;
-        this.#parts.membership.answered(from);
-        if (answer.status === 'found') this.#parts.replica.noticeClock(answer.record.clock);
-        return this.#parts.coordinator.onGetEvent(request, { type: 'answered', from, answer });
-      }
-      case 'write':
-        return this.#parts.replica.onWrite(from, message, deadlineMs);
-      case 'writeReply': {
-        const { answer } = message;
-        this.#parts.membership.answered(from);
-        this.#parts.readRepairs.end(request);
-        this.#parts.hints.onAnswer(request, answer);
-        return this.#parts.coordinator.onPutEvent(request, { type: 'answered', from, answer });
-      }
-      case 'forward':
-        return this.#parts.coordinator.onForward(from, request, message.put, deadlineMs);
-      case 'forwardReply': {
-        const { answer } = message;
-        this.#parts.membership.answered(from);
-        return this.#parts.coordinator.onForwardEvent(request, { type: 'answered', from, answer });
-      }
-      case 'ping':
-        return this.#parts.membership.onPing(from, message.heights, request, deadlineMs);
-      case 'pong':
-        this.#parts.membership.onPong(from, message.heights);
-        return this.#parts.coordinator.onProbed(request, true);
-      case 'compare':
-      case 'leaves':
-      case 'list':
-      case 'reap':
-        return this.#parts.repair.onQuestion(from, message, deadlineMs);
-      case 'pull':
-        return this.#parts.reads.onPull(from, request, message.key, deadlineMs);
-      case 'compared':
-      case 'leavesReply':
-      case 'listed':
-      case 'pulled':
-      case 'reaped':
-        this.#parts.membership.answered(from);
-        return this.#parts.repair.onReply(message);
-      default:
-        return ignored(message);
-    }
-  }
-
-  /** Replies that cannot be routed need no care: whoever waits for them has a deadline. */
-  #onUnroutable(to: NodeId, message: Message): void {
-    const { request } = message;
-    switch (message.type) {
-      case 'read':
-        return this.#parts.coordinator.onGetEvent(request, { type: 'unroutable', from: to });
-      case 'write':
-        this.#parts.readRepairs.end(request);
-        this.#parts.hints.onUnroutable(request);
-        return this.#parts.coordinator.onPutEvent(request, { type: 'unroutable', from: to });
-      case 'forward':
-        return this.#parts.coordinator.onForwardEvent(request, { type: 'unroutable', from: to });
-      case 'ping':
-        this.#parts.membership.onAbsent(to);
-        return this.#parts.coordinator.onProbed(request, false);
-      case 'compare':
-      case 'leaves':
-      case 'list':
-      case 'pull':
-      case 'reap':
-        return this.#parts.repair.onUnroutable(request);
-      case 'readReply':
-      case 'writeReply':
-      case 'forwardReply':
-      case 'pong':
-      case 'compared':
-      case 'leavesReply':
-      case 'listed':
-      case 'pulled':
-      case 'reaped':
+        this.#founding.tick();
+        this.#onMember(event);
         return;
       default:
-        return ignored(message);
+        this.#onMember(event);
     }
   }
 
-  #onLoaded(key: Key, purpose: LoadPurpose, result: ReadResult): void {
-    switch (purpose.for) {
-      case 'cell':
-        return this.#parts.replica.onCellLoaded(key, result);
-      case 'localRead': {
-        const answer = this.#parts.reads.readAnswer(key, result, purpose.strict);
-        return this.#parts.coordinator.onGetEvent(purpose.request, {
-          type: 'answered',
-          from: this.#self,
-          answer,
-        });
-      }
-      case 'replicaRead':
-        return this.#parts.reads.onReplicaRead(key, purpose, result);
-      case 'pull':
-        return this.#parts.reads.onPullLoaded(key, purpose, result);
-      case 'reap':
-        return this.#parts.repair.onReapLoaded(purpose, result);
-      case 'hint':
-        return this.#parts.hints.onLoaded(purpose.target, key, result);
-      default:
-        return assertNever(purpose);
+  #onMember(event: MemberEvent): void {
+    if (this.#member) this.#member.on(event);
+    else this.#refuse(event);
+  }
+
+  /** A node without a cluster serves nothing. */
+  #refuse(event: MemberEvent): void {
+    const { outbox } = this.#base;
+    if (event.type === 'get') {
+      outbox.reply(event.ticket, { to: 'get', outcome: requestError('no_complete_replica') });
+    } else if (event.type === 'put') {
+      outbox.reply(event.ticket, { to: 'put', outcome: requestError('no_coordinator') });
+    } else if (event.type === 'probe') {
+      outbox.reply(event.ticket, { to: 'probe', reachable: false });
     }
   }
 
-  #onTick(nowMs: number, sequence: number): void {
-    const { suspected, recovered } = this.#parts.membership.tick(sequence);
-    this.#parts.coordinator.tick(nowMs, suspected);
-    this.#parts.readRepairs.expire(nowMs);
-    this.#parts.hints.recovered(recovered);
-    this.#parts.hints.tick();
-    this.#parts.replica.tick();
-    this.#parts.repair.tick(nowMs);
+  #join(cluster: Cluster): void {
+    const parts = new NodeParts(this.#options, this.#base, cluster, (document) => {
+      this.#founding.onDocument(document);
+    });
+    this.#member = new Member(this.#options.self, parts);
+  }
+
+  #createFounding(): Founding {
+    const { self, actor, cluster, founding, incarnation } = this.#options;
+    const { busAddress, httpAddress, weight, zone } = this.#options;
+    const { file, documentPort: port } = this.#base;
+    return new Founding({
+      ...founding,
+      self: { id: self, actor, voter: file.voter, busAddress, httpAddress, weight, zone },
+      ...(cluster && { cluster }),
+      ...{ incarnation, file, port },
+      times: FOUNDING_TIMES,
+      onFounded: (founded) => {
+        this.#join(founded);
+      },
+    });
   }
 }
 
-/** Nothing takes part in votes and foundings yet. */
-function ignored(_message: MembershipMessage): void {
-  return;
+const OF_FOUNDING = new Set<Message['type']>(['hello', 'found', 'foundVote', 'founded']);
+
+function isOfFounding(message: Message): message is FoundingMessage {
+  return OF_FOUNDING.has(message.type);
 }

@@ -1,4 +1,5 @@
-import type { Actor, ClusterDocument, Digests, Height, Hint, NodeId } from './types.js';
+import type { Vote } from './protocol/vote.js';
+import type { Actor, Cluster, Digests, Height, Hint, NodeId } from './types.js';
 
 /** What a node is made from. */
 export interface NodeOptions {
@@ -16,10 +17,18 @@ export interface NodeOptions {
   readonly hints: readonly Hint[];
   /** What was heard of the other nodes' directories before the start. */
   readonly heights: ReadonlyMap<NodeId, Height>;
-  /** Whether this replica holds everything acknowledged for its partitions (R3). */
-  readonly complete: boolean;
-  readonly document: ClusterDocument;
-  readonly versionSecret: Uint8Array;
+  /** The cluster that this node belongs to, durable here; none before it is founded, or its document was lost. */
+  readonly cluster?: Cluster;
+  /** What the file of this node's vote holds (R7). */
+  readonly vote: Vote;
+  readonly founding: FoundingPlan;
+  /** Where this node is to be found. */
+  readonly busAddress: string;
+  readonly httpAddress: string;
+  readonly weight: number;
+  readonly zone: string;
+  /** A random number from 0 to 1. */
+  readonly jitter: number;
   readonly digests: Digests;
   readonly requestTimeoutMs: number;
   /** A node that has not answered for so long is dead; for a quarter of it, suspect. */
@@ -29,6 +38,17 @@ export interface NodeOptions {
   /** How old a tombstone has to be before it is forgotten; at least 10 times the deadline of a request (R13). */
   readonly tombstoneGraceMs: number;
   readonly limits: NodeLimits;
+}
+
+/** How this node takes part in founding a cluster, where there is none (R8). */
+export interface FoundingPlan {
+  /** With how many nodes; 0: this node only ever joins one. */
+  readonly expects: number;
+  readonly partitions: number;
+  readonly replicas: number;
+  /** What the cluster is named, and the key of its versions, should this node propose it; random, made at each start. */
+  readonly clusterId: string;
+  readonly versionKey: Uint8Array;
 }
 
 export interface NodeLimits {

@@ -123,6 +123,13 @@ export interface ClusterDocument {
   readonly placement: readonly Placement[];
 }
 
+/** What all nodes of a cluster share from its founding on. */
+export interface Cluster {
+  readonly document: ClusterDocument;
+  /** Authenticates version strings: 32 random bytes. */
+  readonly versionKey: Uint8Array;
+}
+
 /** Hash functions handed to the core, which imports none. */
 export interface Digests {
   /** MD5 of the key's bytes: 16 bytes. */

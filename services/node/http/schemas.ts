@@ -154,14 +154,25 @@ export const clusterReplySchema = z.strictObject({
     nodes: z.array(
       z.looseObject({
         id: z.string(),
+        actor: z.string().describe('The data directory that counts as this node’s'),
+        voter: z.string().describe('Names the file that this node’s votes on the next document lie in'),
+        state: z
+          .enum(['complete', 'rebuilding'])
+          .describe('rebuilding: the data was lost and is fetched from the other replicas'),
         busAddress: z.string(),
         httpAddress: z.string(),
         weight: z.number(),
         zone: z.string(),
       }),
     ),
+    retired: z.array(z.string()).describe('Actors that count no more'),
     tokens: indexes.describe('For each partition the index of its token’s owner in nodes'),
-    placement: z.array(z.looseObject({ now: indexes })),
+    placement: z.array(
+      z.looseObject({
+        now: indexes.describe('The nodes that hold the partition, the token’s owner first'),
+        since: count.describe('The epoch in which they last changed; requests of older ones are refused'),
+      }),
+    ),
   }),
 });
 

@@ -19,6 +19,8 @@ export interface Bus {
    * `bulk` messages have a lane of their own with its own flow control, so that they never stand in the way of requests.
    */
   send(to: NodeId, message: Message, remainingMs: number, bulk?: boolean): void;
+  /** The node is to be found there from now on; one that was there already is left as it is. Never throws. */
+  connect(node: NodeId, address: string): void;
   /** What the bus itself sees of every other node. */
   peers(): ReadonlyMap<NodeId, PeerState>;
   /** Stops taking messages, flushes what is queued for at most a second, closes every connection. Idempotent. */

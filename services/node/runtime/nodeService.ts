@@ -1,4 +1,4 @@
-import type { ClusterDocument, NodeId } from '../core/types.js';
+import type { NodeId } from '../core/types.js';
 import type { SteppingNode } from '../core/protocol/events.js';
 import { encodeVersion, type VersionSeal } from '../core/versioning/version.js';
 import type { Bus } from '../ports/bus.js';
@@ -8,7 +8,6 @@ import type { NodeService } from './service.js';
 
 export interface ServiceParts {
   readonly self: NodeId;
-  readonly document: ClusterDocument;
   readonly seal: VersionSeal;
   readonly node: SteppingNode;
   readonly runtime: Runtime;
@@ -18,9 +17,9 @@ export interface ServiceParts {
   readonly stopping: () => boolean;
 }
 
-/** The running node as the HTTP edge sees it. */
+/** The running node as the HTTP edge sees it; it has to be in a cluster. */
 export function createNodeService(parts: ServiceParts): NodeService {
-  const { self, document, seal, node, runtime, storage, bus } = parts;
+  const { self, seal, node, runtime, storage, bus } = parts;
   return {
     get: (request) => runtime.get(request),
     put: (request) => runtime.put(request),
@@ -29,7 +28,8 @@ export function createNodeService(parts: ServiceParts): NodeService {
     versionOf: (key, record) => encodeVersion(seal, key, record.clock),
     status: () => {
       const { incarnation } = storage.identity;
-      const { complete, actor, liveness, hints } = node.view();
+      const { document, complete, actor, liveness, hints } = node.view();
+      if (!document) throw new Error('a node serves only once it is in a cluster');
       const { sequence, damaged, healthy } = storage.stats();
       const { liveRequests, liveBytes } = node.sizes();
       return {

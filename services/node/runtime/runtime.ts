@@ -12,6 +12,7 @@ import type { GetOutcome, GetRequest, PutOutcome, PutRequest } from '../core/pro
 import type { NodeId } from '../core/types.js';
 import type { Bus, BusHandlers } from '../ports/bus.js';
 import type { Clock } from '../ports/clock.js';
+import type { ClusterStore } from '../ports/clusterStore.js';
 import type { RecordScan, Storage, StorageChange } from '../ports/storage.js';
 import type { Metrics } from '../ports/telemetry.js';
 
@@ -32,11 +33,14 @@ export interface Runtime {
    * writes of other nodes. Idempotent.
    */
   stop(): Promise<void>;
+  /** Another node is to be found there. */
+  seen(node: NodeId, busAddress: string): void;
 }
 
 export interface RuntimeOptions {
   readonly node: SteppingNode;
   readonly storage: Storage;
+  readonly clusterStore: ClusterStore;
   readonly clock: Clock;
   readonly metrics: Metrics;
   /** Called once: the core threw, its state cannot be trusted any more, and the process has to end. */
@@ -113,6 +117,10 @@ class NodeRuntime implements Runtime {
       });
       this.#dispatch({ type: 'probe', ticket, node, timeoutMs });
     });
+  }
+
+  seen(node: NodeId, busAddress: string): void {
+    this.#dispatch({ type: 'seen', node, busAddress });
   }
 
   stop(): Promise<void> {
@@ -194,6 +202,14 @@ class NodeRuntime implements Runtime {
         // Nobody waits: done again after a failure, or made superfluous by the next one.
         this.#options.storage.write(effect, () => undefined);
         return;
+      case 'connect':
+        this.#bus?.connect(effect.node, effect.busAddress);
+        return;
+      case 'keepVote':
+      case 'keepDocument':
+      case 'keepCluster':
+        this.#keepAside(effect);
+        return;
       case 'scan':
         this.#scan(effect);
         return;
@@ -214,6 +230,17 @@ class NodeRuntime implements Runtime {
       default:
         assertNever(effect);
     }
+  }
+
+  /** What lies beside the database. */
+  #keepAside(effect: Extract<Effect, { type: 'keepVote' | 'keepDocument' | 'keepCluster' }>): void {
+    const { clusterStore } = this.#options;
+    const done = (type: 'voteKept' | 'documentKept' | 'clusterKept') => (error?: Error) => {
+      this.#dispatch({ type, durable: !error });
+    };
+    if (effect.type === 'keepVote') clusterStore.keepVote(effect.vote, done('voteKept'));
+    else if (effect.type === 'keepDocument') clusterStore.keepDocument(effect.document, done('documentKept'));
+    else clusterStore.keepCluster(effect.cluster, done('clusterKept'));
   }
 
   #change(effect: Extract<Effect, { type: 'store' | 'drop' }>): void {

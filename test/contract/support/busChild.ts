@@ -12,14 +12,14 @@ let left = Number(pings);
 
 const bus = await openTcpBus(
   {
-    ...{ self: 'b' as NodeId, clusterId: 'the cluster', incarnation: 1, epoch: () => 1 },
+    ...{ self: 'b' as NodeId, clusterId: () => 'the cluster', incarnation: 1, epoch: () => 1 },
     ...{ host: '127.0.0.1', port: Number(port), ...silentTelemetry() },
     peers: new Map([['a' as NodeId, `127.0.0.1:${peerPort}`]]),
     tuning: { heartbeatMs: 100, silenceMs: 1000 },
   },
   {
     onMessage: (from, message) => {
-      bus.send(from, { type: 'pong', request: message.request, heights: [] }, 1000);
+      bus.send(from, { type: 'pong', request: message.request, epoch: 1, heights: [] }, 1000);
       if (--left === 0) void bus.close();
     },
     onUnroutable: () => undefined,

@@ -23,11 +23,11 @@ export function createMailbox(): Mailbox {
   };
 }
 
-export const ping = (request: number): Message => ({ type: 'ping', request, heights: [] });
-export const pong = (request: number): Message => ({ type: 'pong', request, heights: [] });
+export const ping = (request: number): Message => ({ type: 'ping', request, epoch: 1, heights: [] });
+export const pong = (request: number): Message => ({ type: 'pong', request, epoch: 1, heights: [] });
 
 export function writeOf(request: number, value: Uint8Array): Message {
-  return { type: 'write', request, key: keyOf(`key ${request}`), record: recordOf(request, value) };
+  return { type: 'write', request, key: keyOf(`key ${request}`), since: 1, record: recordOf(request, value) };
 }
 
 /** Bytes without a period that a chunk's length could hide, the same for the same seed. */
@@ -74,8 +74,14 @@ const HEIGHTS: readonly NodeHeight[] = Array.from({ length: HEIGHTS_MAX }, (_, i
 
 /** One message or more of every type, with empty and hostile fields. */
 export const SAMPLES: readonly Message[] = [
-  { type: 'read', request: 0, key: keyOf('k'), strict: false },
-  { type: 'read', request: Number.MAX_SAFE_INTEGER, key: hostileKey, strict: true },
+  { type: 'read', request: 0, key: keyOf('k'), since: 0, strict: false },
+  {
+    type: 'read',
+    request: Number.MAX_SAFE_INTEGER,
+    key: hostileKey,
+    since: Number.MAX_SAFE_INTEGER,
+    strict: true,
+  },
   { type: 'readReply', request: 1, answer: { status: 'found', record: recordOf(1) } },
   {
     type: 'readReply',
@@ -85,11 +91,13 @@ export const SAMPLES: readonly Message[] = [
   { type: 'readReply', request: 2, answer: { status: 'missing' } },
   { type: 'readReply', request: 3, answer: { status: 'incomplete' } },
   { type: 'readReply', request: 4, answer: { status: 'refused' } },
-  { type: 'write', request: 5, key: hostileKey, record: recordOf(2, allBytes) },
-  { type: 'write', request: 5, key: keyOf('k'), record: recordOf(3), hintFor: 'nœud 1' as NodeId },
+  { type: 'readReply', request: 4, answer: { status: 'otherEpoch', epoch: 7 } },
+  { type: 'write', request: 5, key: hostileKey, since: 3, record: recordOf(2, allBytes) },
+  { type: 'write', request: 5, key: keyOf('k'), since: 1, record: recordOf(3), hintFor: 'nœud 1' as NodeId },
   { type: 'writeReply', request: 6, answer: 'stored' },
   { type: 'writeReply', request: 7, answer: 'incomplete' },
   { type: 'writeReply', request: 8, answer: 'refused' },
+  { type: 'writeReply', request: 8, answer: { status: 'otherEpoch', epoch: 7 } },
   {
     type: 'forward',
     request: 9,
@@ -143,5 +151,5 @@ export const SAMPLES: readonly Message[] = [
   { type: 'forwardReply', request: 15, answer: { status: 'declined' } },
   ping(16),
   pong(17),
-  { type: 'pong', request: 18, heights: HEIGHTS },
+  { type: 'pong', request: 18, epoch: Number.MAX_SAFE_INTEGER, heights: HEIGHTS },
 ];

@@ -1,8 +1,7 @@
 import { openTcpBus } from '../../../services/node/adapters/tcp-bus.js';
-import type { TcpBusOptions } from '../../../services/node/adapters/tcp-bus.js';
+import type { TcpBus, TcpBusOptions } from '../../../services/node/adapters/tcp-bus.js';
 import type { TcpBusTuning } from '../../../services/node/adapters/tcp-bus/context.js';
 import type { NodeId } from '../../../services/node/core/types.js';
-import type { Bus } from '../../../services/node/ports/bus.js';
 import type { Mailbox } from './mailbox.js';
 import { createMailbox } from './mailbox.js';
 import type { RecordedTelemetry } from './telemetry.js';
@@ -17,7 +16,7 @@ export const IMPATIENT: Partial<TcpBusTuning> = {
 };
 
 export interface TcpNode {
-  readonly bus: Bus;
+  readonly bus: TcpBus;
   readonly mail: Mailbox;
   readonly telemetry: RecordedTelemetry;
 }
@@ -36,7 +35,7 @@ export async function openTcpNode(
   const addresses = Object.entries(peers).map(([id, at]) => [id as NodeId, `127.0.0.1:${at}`] as const);
   const bus = await openTcpBus(
     {
-      ...{ self, port, clusterId: CLUSTER, incarnation: 1, epoch: () => 1, host: '127.0.0.1' },
+      ...{ self, port, clusterId: () => CLUSTER, incarnation: 1, epoch: () => 1, host: '127.0.0.1' },
       ...{ peers: new Map(addresses), tuning: IMPATIENT, log: telemetry.log, metrics: telemetry.metrics },
       ...overrides,
     },

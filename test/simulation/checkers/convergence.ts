@@ -1,4 +1,5 @@
 import type { Key } from '../../../services/node/core/types.js';
+import { documentText } from '../../../services/node/core/membership/documentText.js';
 import { recordBytes } from '../../../services/node/core/versioning/record.js';
 import { decodeRecord } from '../../../services/node/core/versioning/recordCodec.js';
 import type { Directory } from '../directory.js';
@@ -16,6 +17,8 @@ export function checkConvergence(
   keys: readonly Key[],
   cellBytesMax: number,
 ): void {
+  checkDocuments(scene, machines);
+  checkRebuilt(scene, machines, keys);
   for (const key of keys) {
     if (machines.some(({ directory }) => isTooLarge(directory, key, cellBytesMax))) continue;
     const primaries = scene.primaries(key);
@@ -36,6 +39,34 @@ export function checkConvergence(
     for (const { id, directory } of machines) {
       if (primaries.includes(id) || !directory.records.has(key)) continue;
       scene.report('I12', `${id} still has ${key}, which it does not hold`);
+    }
+  }
+}
+
+/** There is one document, and everybody has it (R7). */
+function checkDocuments({ report }: Scene, machines: readonly Machine[]): void {
+  const texts = machines.map(({ life }) => {
+    const document = life?.node.view().document;
+    return document ? documentText(document) : 'none';
+  });
+  if (new Set(texts).size <= 1) return;
+  const epochs = machines.map(({ id, life }) => `${id} ${String(life?.node.view().document?.epoch)}`);
+  report('R7', `nodes have different documents: ${epochs.join(', ')}`);
+}
+
+/** A node is complete again where enough others are, of everything that it holds (R10). */
+function checkRebuilt(scene: Scene, machines: readonly Machine[], keys: readonly Key[]): void {
+  const complete = new Set(machines.filter(isComplete).map(({ id }) => id));
+  for (const { id, directory } of machines) {
+    if (complete.has(id)) continue;
+    const sets = keys.map((key) => scene.primaries(key)).filter((set) => set.includes(id));
+    const isPossible = sets.every((set) => {
+      const majority = Math.floor(set.length / 2) + 1;
+      return set.filter((node) => complete.has(node)).length >= set.length - majority + 1;
+    });
+    // A damaged key that cannot be mended keeps its node from being complete.
+    if (isPossible && sets.length > 0 && directory.quarantined.size === 0) {
+      scene.report('R10', `${id} is not complete, though enough others are`);
     }
   }
 }

@@ -18,6 +18,7 @@ import type { Report } from './scene.js';
 export interface DotLedger {
   note(key: Key, record: VersionedRecord, where: () => string): void;
   isKnown(dot: Dot): boolean;
+  keyOf(dot: Dot): Key | undefined;
   /** Dots of the write of this value, or under this requestId where it deletes. */
   dotsOf(value: ValueId, requestId: string | undefined): readonly Dot[];
   /** Writes of the key that `clock` covers; tombstones have no value and are left out. */
@@ -69,6 +70,7 @@ export function createDotLedger(report: Report): DotLedger {
       if (twice) report('requestId', `the request ${twice} was minted twice by one node, ${where()}`);
     },
     isKnown: (dot) => byDot.has(nameOf(dot)),
+    keyOf: (dot) => byDot.get(nameOf(dot))?.key,
     dotsOf: (value, requestId) => {
       const marked = requestId === undefined ? [] : (byRequest.get(requestId) ?? []);
       const valued = [...byDot.values()].filter((named) => named.value === value);

@@ -33,6 +33,10 @@ export interface Scene {
   /** Every directory that there ever was. */
   directories(): readonly Directory[];
   directoriesOf(node: NodeId): readonly Directory[];
+  /** Those in use, one for each node. */
+  currentDirectories(): readonly Directory[];
+  /** What the clock of a node shows. */
+  wallMs(node: NodeId): number;
   primaries(key: Key): readonly NodeId[];
   /** `undefined` where it is not a version of this cluster for the key. */
   clockOf(key: Key, version: string): Clock | undefined;

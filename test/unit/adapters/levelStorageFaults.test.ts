@@ -4,8 +4,9 @@ import {
   type Database,
   type Operation,
 } from '../../../services/node/adapters/level-storage/database.js';
-import type { Actor } from '../../../services/node/core/types.js';
-import type { Storage } from '../../../services/node/ports/storage.js';
+import type { ScanRange } from '../../../services/node/core/protocol/events.js';
+import type { Actor, Position } from '../../../services/node/core/types.js';
+import type { RecordScan, Storage } from '../../../services/node/ports/storage.js';
 import { createLevelDirectory, type LevelDirectory } from '../../contract/support/levelDirectory.js';
 import {
   change,
@@ -15,9 +16,15 @@ import {
   read,
   recordOf,
   scanned,
+  turns,
   write,
   writeAll,
 } from '../../contract/support/records.js';
+
+const EVERYTHING: ScanRange = {
+  from: new Uint8Array(8) as Position,
+  through: new Uint8Array(8).fill(0xff) as Position,
+};
 
 /** A disk that refuses batches while `full`, each database handle remembering whether it was written after a failure. */
 interface FaultyDisk {
@@ -25,6 +32,8 @@ interface FaultyDisk {
   /** Whether a refused batch is on the disk nevertheless when the database is opened again. */
   keepsRefused: boolean;
   unreadable: boolean;
+  /** Ranges of records cannot be read. */
+  unscannable: boolean;
   unopenable: boolean;
   opened: number;
   writtenAfterFailure: boolean;
@@ -38,6 +47,11 @@ function faulty(disk: FaultyDisk, database: Database): Database {
     get(key) {
       if (disk.unreadable) throw new Error('I/O error');
       return database.get(key);
+    },
+    entries(gte, lt) {
+      const stream = database.entries(gte, lt);
+      const next = () => (disk.unscannable ? Promise.reject(new Error('I/O error')) : stream.next());
+      return { ...stream, next };
     },
     async commit(operations) {
       if (failed) disk.writtenAfterFailure = true;
@@ -64,6 +78,7 @@ describe('LevelDB storage on a failing disk', () => {
       full: false,
       keepsRefused: false,
       unreadable: false,
+      unscannable: false,
       unopenable: false,
       opened: 0,
       writtenAfterFailure: false,
@@ -115,6 +130,25 @@ describe('LevelDB storage on a failing disk', () => {
     expect(await read(storage, keyOf('k'))).toEqual({ status: 'found', record: recordOf(1) });
     expect(await read(storage, keyOf('refused'))).toEqual({ status: 'missing' });
     expect((await scanned(storage)).map(({ key }) => key)).toEqual(['k']);
+  });
+
+  it('begins no scan, because it does not know what is on the disk', async () => {
+    await unhealthy();
+    expect(await new Promise((resolve) => storage.openScan(EVERYTHING, resolve))).toBeUndefined();
+    disk.full = false;
+    await healthy();
+    expect(await new Promise((resolve) => storage.openScan(EVERYTHING, resolve))).toBeDefined();
+  });
+
+  it('ends a scan that cannot be read, also where that shows before anybody asks for a page', async () => {
+    await write(storage, keyOf('k'), recordOf(1));
+    disk.unscannable = true;
+    const scan = await new Promise<RecordScan | undefined>((resolve) =>
+      storage.openScan(EVERYTHING, resolve),
+    );
+    await turns(5);
+    const page = () => new Promise((resolve) => scan!.next(resolve));
+    expect([await page(), await page()]).toEqual([undefined, undefined]);
   });
 
   it('recovers by itself, and never writes to the database that failed', async () => {

@@ -63,6 +63,60 @@ describe('the configuration of a node', () => {
     },
   );
 
+  it('takes seeds: ids and addresses, itself among them or not, and none where none are given', () => {
+    const seeds = (text: string) => {
+      const result = readNodeConfig({ seeds: text }, {});
+      return result.ok ? [...result.config.seeds] : result.faults;
+    };
+    expect(seeds('node1@127.0.0.1:8181, node-2.b@[::1]:1,n_3@host.example:65535,')).toEqual([
+      ['node1', '127.0.0.1:8181'],
+      ['node-2.b', '[::1]:1'],
+      ['n_3', 'host.example:65535'],
+    ]);
+    expect(seeds('')).toEqual([]);
+    expect(readNodeConfig({}, { RONDO_SEEDS: 'a@b:1' })).toMatchObject({ ok: true });
+    expect(seeds('a@b:1,a@b:2')).toEqual(['--seeds: one address for a is wanted, not "a@b:1,a@b:2"']);
+  });
+
+  it.each(['a', 'a@', '@b:1', 'a@b', 'a@b:0', 'a@b:65536', 'a@b:x', 'a b@c:1', 'a@::1:5', 'a@b:1;c@d:2'])(
+    'takes no %j for seeds, and says which option',
+    (text) => {
+      const result = readNodeConfig({ seeds: text }, {});
+      expect(result.ok ? [] : result.faults).toEqual([
+        expect.stringMatching(/^--seeds: id@host:port, separated by commas, is wanted/),
+      ]);
+    },
+  );
+
+  it.each([
+    { nodeId: 'a,b' },
+    { nodeId: 'a@b' },
+    { nodeId: '-a' },
+    { nodeId: 'n'.repeat(64) },
+    { busAdvertise: 'host' },
+    { httpAdvertise: 'http://host:1' },
+    { zone: 'z'.repeat(101) },
+    { weight: '0' },
+    { partitions: '100' },
+    { replicas: '0' },
+  ])('refuses %j, and names the option', (flags) => {
+    const flag = Object.keys(flags)[0]!.replace(/[A-Z]/g, '-$&').toLowerCase();
+    const result = readNodeConfig(flags, {});
+    expect(result.ok ? [] : result.faults).toEqual([expect.stringContaining(`--${flag}: `)]);
+  });
+
+  it('wants to know where others find a node that listens on all addresses', () => {
+    const result = readNodeConfig({ busHost: '0.0.0.0', httpHost: '::' }, {});
+    expect(result.ok ? [] : result.faults.map((fault) => fault.split(':')[0])).toEqual([
+      '--http-advertise',
+      '--bus-advertise',
+    ]);
+    const told = { busAdvertise: '10.0.0.1:8181', httpAdvertise: '10.0.0.1:8081' };
+    expect(readNodeConfig({ busHost: '0.0.0.0', httpHost: '0.0.0.0', ...told }, {})).toMatchObject({
+      ok: true,
+    });
+  });
+
   it('cannot be changed', () => {
     const result = readNodeConfig({}, {});
     expect(result.ok && Object.isFrozen(result.config)).toBe(true);

@@ -4,7 +4,14 @@ import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readStartConfig, type StartConfig } from '../../../services/node/config.js';
-import { checkPorts, portsOf, prepareData, SupervisorError } from '../../../services/node/localCluster.js';
+import {
+  addressOf,
+  checkPorts,
+  keepCluster,
+  portsOf,
+  prepareData,
+  SupervisorError,
+} from '../../../services/node/localCluster.js';
 
 let folder: string;
 let warnings: string[];
@@ -24,32 +31,32 @@ const prepare = (flags?: Readonly<Record<string, string>>) =>
   prepareData(configOf(flags), (message) => warnings.push(message));
 
 describe('the data folder of several nodes', () => {
-  it('gets a bootstrap list on the first start, with an address for each node', async () => {
-    const { kept, path } = await prepare({ port: '9000', nodes: '2' });
+  it('is given its nodes on the first start, with ports for each', async () => {
+    const { cluster, path } = await prepare({ port: '9000', nodes: '2' });
     expect(path).toBe(join(folder, 'data', 'cluster.json'));
-    expect(JSON.parse(await readFile(path, 'utf8'))).toEqual(kept);
-    expect(kept.nodes.map(({ id, httpAddress, busAddress }) => [id, httpAddress, busAddress])).toEqual([
-      ['node1', '127.0.0.1:9000', '127.0.0.1:9100'],
-      ['node2', '127.0.0.1:9001', '127.0.0.1:9101'],
-    ]);
+    expect(JSON.parse(await readFile(path, 'utf8'))).toEqual(cluster);
+    expect(cluster).toEqual({
+      nodes: [
+        { id: 'node1', httpPort: 9000, busPort: 9100 },
+        { id: 'node2', httpPort: 9001, busPort: 9101 },
+      ],
+      ...{ partitions: 256, replicas: 3, founded: false },
+    });
     expect(warnings).toEqual([]);
   });
 
-  it('stays the same cluster on the next start, on other ports if need be', async () => {
-    const { kept: first } = await prepare();
-    const { kept: second } = await prepare({ port: '9500', busPort: '9700' });
-    expect({ ...second, nodes: [] }).toEqual({ ...first, nodes: [] });
-    expect(second.nodes.map(({ busAddress }) => busAddress)).toEqual([
-      '127.0.0.1:9700',
-      '127.0.0.1:9701',
-      '127.0.0.1:9702',
-    ]);
+  it('stays the same on the next start, on other ports if need be', async () => {
+    const { cluster: first, path } = await prepare();
+    await keepCluster(path, { ...first, founded: true });
+    const { cluster: second } = await prepare({ port: '9500', busPort: '9700' });
+    expect({ ...second, nodes: [] }).toEqual({ ...first, nodes: [], founded: true });
+    expect(second.nodes.map(({ busPort }) => busPort)).toEqual([9700, 9701, 9702]);
   });
 
   it('keeps the sizes that it was made with, and says so', async () => {
     await prepare({ partitions: '16', replicas: '2' });
-    const { kept } = await prepare();
-    expect(kept).toMatchObject({ partitions: 16, replicas: 2 });
+    const { cluster } = await prepare();
+    expect(cluster).toMatchObject({ partitions: 16, replicas: 2 });
     expect(warnings).toEqual([expect.stringContaining('2 replicas and 16 partitions')]);
   });
 
@@ -61,17 +68,36 @@ describe('the data folder of several nodes', () => {
     expect(await readFile(path, 'utf8')).toBe(before);
   });
 
-  it('is refused with a damaged list, which is left for a person to look at', async () => {
+  it('is refused where its file is damaged, which is left for a person to look at', async () => {
     const { path } = await prepare();
-    await writeFile(path, '{"nodes":');
-    await expect(prepare()).rejects.toThrow(SupervisorError);
-    expect(await readFile(path, 'utf8')).toBe('{"nodes":');
+    for (const content of [
+      '{"nodes":',
+      'null',
+      '[]',
+      '{"nodes":[],"partitions":8,"replicas":3,"founded":true}',
+    ]) {
+      await writeFile(path, content);
+      await expect(prepare()).rejects.toThrow(SupervisorError);
+      expect(await readFile(path, 'utf8')).toBe(content);
+    }
   });
 
   it('is refused where no folder can be made, with what to do', async () => {
     await writeFile(join(folder, 'data'), 'a file');
     await expect(prepare()).rejects.toThrow(SupervisorError);
     await expect(prepare()).rejects.toThrow('--data');
+  });
+});
+
+describe('the address of a node on this machine', () => {
+  it.each([
+    ['127.0.0.1', '127.0.0.1:80'],
+    ['::1', '[::1]:80'],
+    ['0.0.0.0', '127.0.0.1:80'],
+    ['::', '[::1]:80'],
+    ['host.example', 'host.example:80'],
+  ])('that listens on %s is %s', (host, address) => {
+    expect(addressOf(host, 80)).toBe(address);
   });
 });
 

@@ -6,6 +6,8 @@ import type { Actor, Height, NodeId } from '../../../services/node/core/types.js
 
 const [A, B, C] = ['n1', 'n2', 'n3'] as [NodeId, NodeId, NodeId];
 const OWN = heightOf('own', 1, 1);
+const LISTED: Readonly<Record<string, string>> = { n1: 'a', n2: 'b', n3: 'c' };
+const actorOf = (node: NodeId) => LISTED[node] as Actor | undefined;
 
 function heightOf(actor: string, incarnation: number, sequence: number): Height {
   return { actor: actor as Actor, incarnation, sequence };
@@ -13,7 +15,7 @@ function heightOf(actor: string, incarnation: number, sequence: number): Height 
 
 /** What is known of C after this was heard of it, in this order. */
 function known(...heard: readonly Height[]): Height | undefined {
-  const heights = new Heights(A, new Map());
+  const heights = new Heights(A, new Map(), actorOf);
   for (const height of heard) heights.hear({ node: C, ...height });
   const told = heights.tell(C, OWN).find(({ node }) => node === C);
   return told && heightOf(told.actor, told.incarnation, told.sequence);
@@ -32,7 +34,7 @@ describe('whether a directory was overtaken (R12)', () => {
     ['a batch of the last life that it does not have', heightOf('c', 4, 40), true],
     ['much of the last life that it does not have', heightOf('c', 4, 1000), true],
     ['a later life, however short', heightOf('c', 6, 1), true],
-    ['another actor, under which its data was lost', heightOf('d', 1, 1), true],
+    ['a directory of the node that was lost', heightOf('d', 9, 900), false],
   ])('the others know %s', (_, heard, overtaken) => {
     expect(isOvertaken(own, heard)).toBe(overtaken);
   });
@@ -68,14 +70,14 @@ describe('what is heard of a directory', () => {
   });
 
   it('of the node itself is left to itself', () => {
-    const heights = new Heights(A, new Map([[A, heightOf('x', 9, 9)]]));
+    const heights = new Heights(A, new Map([[A, heightOf('x', 9, 9)]]), actorOf);
     heights.hear({ node: A, ...heightOf('x', 9, 9) });
     expect(heights.takeChanges()).toBeUndefined();
     expect(heights.tell(B, OWN)).toEqual([{ node: A, ...OWN }]);
   });
 
   it('goes on from what was kept before the start', () => {
-    const heights = new Heights(A, new Map([[C, heightOf('c', 1, 50)]]));
+    const heights = new Heights(A, new Map([[C, heightOf('c', 1, 50)]]), actorOf);
     heights.hear({ node: C, ...heightOf('c', 2, 41) });
     expect(heights.tell(C, OWN)).toContainEqual({ node: C, ...heightOf('c', 1, 50) });
   });
@@ -99,7 +101,7 @@ describe('what is heard of a directory', () => {
 
 describe('what a node tells', () => {
   it('is its own height first, then that of the one it tells, then the others', () => {
-    const heights = new Heights(A, new Map());
+    const heights = new Heights(A, new Map(), actorOf);
     heights.hear({ node: B, ...heightOf('b', 1, 2) });
     heights.hear({ node: C, ...heightOf('c', 3, 4) });
     expect(heights.tell(C, OWN)).toEqual([
@@ -110,7 +112,7 @@ describe('what a node tells', () => {
   });
 
   it('is bounded, and tells of all others in turns (I14)', () => {
-    const heights = new Heights(A, new Map());
+    const heights = new Heights(A, new Map(), () => 'x' as Actor);
     const others = Array.from({ length: 40 }, (_, i) => `m${i}` as NodeId);
     for (const node of [C, ...others]) heights.hear({ node, ...heightOf('x', 1, 1) });
     const told = new Set<NodeId>();
@@ -125,7 +127,7 @@ describe('what a node tells', () => {
   });
 
   it('is kept when there is news, and only then', () => {
-    const heights = new Heights(A, new Map());
+    const heights = new Heights(A, new Map(), actorOf);
     expect(heights.takeChanges()).toBeUndefined();
     heights.hear({ node: C, ...heightOf('c', 1, 1) });
     expect(heights.takeChanges()).toEqual(new Map([[C, heightOf('c', 1, 1)]]));
@@ -134,7 +136,7 @@ describe('what a node tells', () => {
   });
 
   it('is not kept again for the one batch in which another node kept what it heard', () => {
-    const heights = new Heights(A, new Map([[C, heightOf('c', 1, 5)]]));
+    const heights = new Heights(A, new Map([[C, heightOf('c', 1, 5)]]), actorOf);
     heights.hear({ node: C, ...heightOf('c', 1, 6) });
     expect(heights.takeChanges()).toBeUndefined();
     heights.hear({ node: C, ...heightOf('c', 1, 7) });

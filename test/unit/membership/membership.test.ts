@@ -3,10 +3,18 @@ import { Membership } from '../../../services/node/core/membership/membership.js
 import type { Effect } from '../../../services/node/core/protocol/events.js';
 import type { NodeHeight } from '../../../services/node/core/protocol/messages.js';
 import { Outbox } from '../../../services/node/core/protocol/outbox.js';
+import { foundDocument } from '../../../services/node/core/ring/document.js';
+import { clusterNode } from '../support/clusterNode.js';
 import type { Actor, Height, NodeId } from '../../../services/node/core/types.js';
 
 const [A, B, C, D, E] = ['n1', 'n2', 'n3', 'n4', 'n5'] as [NodeId, NodeId, NodeId, NodeId, NodeId];
 const DIRECTORY = { actor: 'a' as Actor, incarnation: 5, sequence: 40 };
+
+function documentOf(ids: readonly NodeId[]) {
+  const actorOf = (id: NodeId) => (id === A ? DIRECTORY.actor : (`actor-${id}` as Actor));
+  const nodes = ids.map((id) => clusterNode(id, { actor: actorOf(id) }));
+  return foundDocument({ clusterId: 'test', partitions: 8, replicas: 3, nodes });
+}
 
 function createMembership(others: readonly NodeId[] = [B, C]) {
   const outbox = new Outbox();
@@ -14,7 +22,7 @@ function createMembership(others: readonly NodeId[] = [B, C]) {
   let monotonicMs = 1000;
   const membership = new Membership({
     self: A,
-    others,
+    document: documentOf([A, ...others]),
     nodeTimeoutMs: 2000,
     directory: DIRECTORY,
     heights: new Map(),
@@ -48,14 +56,17 @@ function createMembership(others: readonly NodeId[] = [B, C]) {
   };
 }
 
-const about = (node: NodeId, height: Partial<Height> = {}): NodeHeight => ({ node, ...DIRECTORY, ...height });
+const about = (node: NodeId, height: Partial<Height> = {}): NodeHeight => {
+  const actor = node === A ? DIRECTORY.actor : (`actor-${node}` as Actor);
+  return { node, ...DIRECTORY, actor, ...height };
+};
 const sends = (effects: readonly Effect[]) =>
   effects.flatMap((effect) => (effect.type === 'send' ? [[effect.to, effect.message] as const] : []));
 
 describe('the probes of a node', () => {
   it('go to every other one, and say how far its directory has come', () => {
     const { tick } = createMembership();
-    const ping = { type: 'ping', request: 0, heights: [about(A, { sequence: 43 })] };
+    const ping = { type: 'ping', request: 0, epoch: 1, heights: [about(A, { sequence: 43 })] };
     expect(sends(tick(43))).toEqual([
       [B, ping],
       [C, ping],
@@ -66,8 +77,10 @@ describe('the probes of a node', () => {
 
   it('are answered under their number, with what is known of the one that asks', () => {
     const { ping } = createMembership();
-    const own = about(B, { actor: 'b' as Actor });
-    expect(sends(ping(B, [own], 7))).toEqual([[B, { type: 'pong', request: 7, heights: [about(A), own] }]]);
+    const own = about(B);
+    expect(sends(ping(B, [own], 7))).toEqual([
+      [B, { type: 'pong', request: 7, epoch: 1, heights: [about(A), own] }],
+    ]);
   });
 
   it('keep what they have learnt, at most once a second', () => {

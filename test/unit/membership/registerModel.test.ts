@@ -15,23 +15,28 @@ interface Rates {
   readonly deliver: number;
   readonly propose: number;
   readonly crash: number;
+  readonly loseVotes: number;
 }
 
 /** Few faults in some runs, in others so many that a document is rarely decided, and hardly known. */
 const RATES: readonly Rates[] = [
-  { loss: 0.1, deliver: 0.45, propose: 0.03, crash: 0.02 },
-  { loss: 0.3, deliver: 0.4, propose: 0.1, crash: 0.03 },
-  { loss: 0.05, deliver: 0.5, propose: 0.1, crash: 0.06 },
+  { loss: 0.1, deliver: 0.6, propose: 0.03, crash: 0.005, loseVotes: 0.001 },
+  { loss: 0.3, deliver: 0.6, propose: 0.1, crash: 0.01, loseVotes: 0.02 },
+  { loss: 0.05, deliver: 0.6, propose: 0.1, crash: 0.03, loseVotes: 0.006 },
 ];
 
 function createModel(seed: number): Model {
-  const ids = ['a', 'b', 'c', 'd', 'e'].slice(0, [3, 3, 3, 5, 4, 2, 1][seed % 7]) as NodeId[];
+  const ids = ['a', 'b', 'c', 'd', 'e'].slice(0, [3, 5, 3, 5, 4, 2, 1][seed % 7]) as NodeId[];
   const document = foundDocument({
     ...{ clusterId: 'cluster', partitions: 8, replicas: 3 },
     nodes: ids.map((id) => clusterNode(id)),
   });
   const cluster = { document, versionKey: new Uint8Array(32) };
-  const temper = { secrecy: [0, 0.5, 0.9][seed % 3]!, luck: seed % 2 === 0 ? 0.5 : 0.1 };
+  const temper = {
+    secrecy: [0, 0.5, 0.95][seed % 3]!,
+    doubt: [0, 0.6][Math.floor(seed / 3) % 2]!,
+    luck: [0.5, 0.1][seed % 2]!,
+  };
   return new Model({ seed, ids, cluster, expects: () => 0, temper });
 }
 
@@ -41,12 +46,21 @@ function loseVotes(model: Model): void {
   const voters = model.nodes.filter((other) => other !== node && model.isVoter(other)).length;
   if (voters > (model.newest?.nodes.length ?? 0) / 2) model.lose(node, false);
   else model.crash(node);
+  if (model.chance(0.5)) return;
+  // It is back at once, with nobody to tell it what it had agreed to.
+  model.start(node);
+  model.cut = model.pick(model.nodes.filter((other) => other !== node))?.id;
+}
+
+function powerCut(model: Model): void {
+  for (const node of model.nodes) model.crash(node);
+  for (const node of model.nodes) model.start(node);
 }
 
 let lastAddress = 0;
 
 function propose(model: Model): void {
-  const node = model.pick(model.nodes)!;
+  const node = model.nodes.find((other) => other.life && !model.isVoter(other)) ?? model.pick(model.nodes)!;
   if (!model.isVoter(node)) return model.proposeVoter(node);
   const address = `host:${++lastAddress}`;
   model.propose(node, (document) =>
@@ -54,18 +68,25 @@ function propose(model: Model): void {
   );
 }
 
-function step(model: Model, { loss, deliver, propose: proposals, crash }: Rates): void {
+/** The more is under way, the more arrives. */
+function deliverSome(model: Model): void {
+  for (let left = 1 + model.packets / 8; left > 0; left--) model.deliverAny();
+}
+
+function step(model: Model, rates: Rates): void {
+  const { loss, deliver, propose: proposals, crash } = rates;
   const node = model.pick(model.nodes)!;
   const actions: readonly (readonly [number, () => void])[] = [
-    [deliver * (1 - loss), () => model.deliverAny()],
+    [deliver * (1 - loss), () => deliverSome(model)],
     [deliver * loss, () => model.deliver(model.chance(0.5) ? 'lose' : 'double')],
-    [0.25, () => model.work(model.pick(model.writes) ?? node, model.chance(0.9))],
-    [0.12, () => model.tick(model.pick([5, 20, 200])!, model.chance(0.5) ? model.nodes : [node])],
+    [0.25, () => model.work(model.pick(model.writes) ?? node, model.chance(0.95))],
+    [0.15, () => model.tick(model.pick([10, 50, 300])!, model.chance(0.5) ? model.nodes : [node])],
     [proposals, () => propose(model)],
     [crash, () => model.crash(node)],
-    [0.01, () => loseVotes(model)],
-    [2 * crash, () => model.start(node)],
-    [0.01, () => (model.cut = model.chance(0.5) ? undefined : node.id)],
+    [crash / 4, () => powerCut(model)],
+    [rates.loseVotes, () => loseVotes(model)],
+    [8 * crash, () => model.start(node)],
+    [0.01, () => (model.cut = model.chance(0.7) ? undefined : node.id)],
   ];
   let die = model.random() * actions.reduce((sum, [weight]) => sum + weight, 0);
   for (const [weight, act] of actions) {

@@ -121,7 +121,7 @@ describe('overload (I14)', () => {
       const dot = { actor: 'someone' as Actor, counter };
       const clock = [{ ...dot, timestamp: 1 }];
       const record: VersionedRecord = { clock, siblings: [{ dot, value: VALUE }], marks: [] };
-      const message = { type: 'write', request: counter, key: KEY, record } as const;
+      const message = { type: 'write', request: counter, key: KEY, since: 1, record } as const;
       cluster.step(a!, { type: 'message', from: b!, message, remainingMs: 9 });
     };
     sendWrite(1);

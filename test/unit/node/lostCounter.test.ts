@@ -25,7 +25,7 @@ function fromTheFuture(actor: Actor): VersionedRecord {
 function sendFuture(cluster: StepCluster): void {
   const [a, b] = cluster.ids;
   const record = fromTheFuture(cluster.disk(a!).actor);
-  const message = { type: 'write', request: 1, key: KEY, record } as const;
+  const message = { type: 'write', request: 1, key: KEY, since: 1, record } as const;
   cluster.step(a!, { type: 'message', from: b!, message, remainingMs: 100 });
 }
 
@@ -52,11 +52,12 @@ describe('a node whose directory was put back to an old copy (I4)', () => {
     const { actor } = cluster.node(a!).view();
     for (const left of [2, 1, 0]) {
       cluster.failStore(cluster.pending.find(isChange('renounce', a))!);
-      expect([left, cluster.disk(a!).complete]).toEqual([left, true]);
+      expect([left, cluster.disk(a!).actor]).toEqual([left, 'actor-n1']);
       cluster.advance(50);
     }
     cluster.runAll();
-    expect(cluster.disk(a!)).toMatchObject({ actor, complete: false });
+    expect(cluster.disk(a!)).toMatchObject({ actor });
+    expect(actor).not.toBe('actor-n1');
   });
 
   it('does not mint for a PUT that waited for its load when that dot came', () => {

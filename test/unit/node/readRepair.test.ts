@@ -82,7 +82,7 @@ describe('read repair: three nodes, N=3', () => {
     const stale = cluster.disk(c).records.get(KEY)!;
     const version = read(cluster, a, KEY, 3);
     write(cluster, a, { key: KEY, value: bytes('two'), fromVersion: version.ok ? version.version : '' });
-    const message = { type: 'write', request: 1, key: KEY, record: stale } as const;
+    const message = { type: 'write', request: 1, key: KEY, since: 1, record: stale } as const;
     cluster.step(c, { type: 'message', from: a, message, remainingMs: 100 });
     cluster.runAll();
     expect(onDisk(cluster, c, KEY)).toEqual(['two']);

@@ -204,7 +204,7 @@ describe('get: five nodes, N=3', () => {
     const cluster = createStepCluster({ nodes: 5 });
     const primaries = cluster.primaries(KEY);
     const outsider = cluster.ids.find((id) => !primaries.includes(id))!;
-    const message = { type: 'read', request: 1, key: KEY, strict } as const;
+    const message = { type: 'read', request: 1, key: KEY, since: 1, strict } as const;
     cluster.step(outsider, { type: 'message', from: primaries[0]!, message, remainingMs: 9 });
     cluster.runAll(isLoad());
 

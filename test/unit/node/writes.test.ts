@@ -179,7 +179,7 @@ describe('put: three nodes, N=3', () => {
     const primaries = cluster.primaries(KEY);
     const outsider = cluster.ids.find((id) => !primaries.includes(id))!;
     const record: VersionedRecord = { clock: [], siblings: [], marks: [] };
-    const message = { type: 'write', request: 1, key: KEY, record } as const;
+    const message = { type: 'write', request: 1, key: KEY, since: 1, record } as const;
     cluster.step(outsider, { type: 'message', from: primaries[0]!, message, remainingMs: 9 });
 
     expect(writeAnswers(cluster)).toEqual(['refused']);

@@ -13,7 +13,7 @@ import type { Actor, Key, NodeId } from '../../../services/node/core/types.js';
 import { message, messagesByType } from '../../../scripts/fuzz/generators/messages.js';
 import { expectOnlyDecodeErrors, mutated } from './hostile.js';
 
-const ping: Message = { type: 'ping', request: 7, heights: [] };
+const ping: Message = { type: 'ping', request: 7, epoch: 5, heights: [] };
 const record = { clock: [], siblings: [], marks: [] };
 const height: NodeHeight = { node: 'n' as NodeId, actor: 'a' as Actor, incarnation: 1, sequence: 1 };
 
@@ -31,13 +31,18 @@ const LONG = 'x'.repeat(300);
 
 /** The format on the wire, which other nodes rely on. */
 const GOLDEN: readonly [string, Message][] = [
-  ['01 07 016b 00', { type: 'read', request: 7, key: 'k' as Key, strict: false }],
-  ['01 07 016b 01', { type: 'read', request: 7, key: 'k' as Key, strict: true }],
-  ['03 07 016b 00 000000', { type: 'write', request: 7, key: 'k' as Key, record }],
-  ['03 07 016b 01 016e 000000', { type: 'write', request: 7, key: 'k' as Key, record, hintFor: height.node }],
+  ['01 07 016b 05 00', { type: 'read', request: 7, key: 'k' as Key, since: 5, strict: false }],
+  ['01 07 016b 05 01', { type: 'read', request: 7, key: 'k' as Key, since: 5, strict: true }],
+  ['03 07 016b 05 00 000000', { type: 'write', request: 7, key: 'k' as Key, since: 5, record }],
+  [
+    '03 07 016b 05 01 016e 000000',
+    { type: 'write', request: 7, key: 'k' as Key, since: 5, record, hintFor: height.node },
+  ],
+  ['02 07 05 06', { type: 'readReply', request: 7, answer: { status: 'otherEpoch', epoch: 6 } }],
   ['04 8101 00', { type: 'writeReply', request: 129, answer: 'stored' }],
-  ['07 07 00', ping],
-  ['08 07 01 016e 0161 01 01', { type: 'pong', request: 7, heights: [height] }],
+  ['04 07 03 06', { type: 'writeReply', request: 7, answer: { status: 'otherEpoch', epoch: 6 } }],
+  ['07 07 05 00', ping],
+  ['08 07 05 01 016e 0161 01 01', { type: 'pong', request: 7, epoch: 5, heights: [height] }],
   ['20 07 05 02 016e 03', { type: 'prepare', request: 7, epoch: 5, ballot }],
   ['21 07 00', { type: 'promise', request: 7, answer: { status: 'promised' } }],
   [
@@ -76,16 +81,16 @@ describe('message codec', () => {
   });
 
   it.each([
-    ['a strictness that is neither', '01 07 016b 02'],
-    ['a hint that is neither asked for nor not', '03 07 016b 02 016e 000000'],
-    ['a hint for nobody', '03 07 016b 01 00 000000'],
-    ['a hint for a node with too long a name', `03 07 016b 01 8102 ${'61'.repeat(257)} 000000`],
-    ['one height too many', `07 07 11 ${'016e 0161 01 01'.repeat(17)}`],
-    ['heights that are not there', '07 07 02 016e 0161 01 01'],
-    ['a height of no node', '07 07 01 00 0161 01 01'],
-    ['a height of an actor without a name', '07 07 01 016e 00 01 01'],
-    ['a height of an actor with too long a name', `07 07 01 016e 21 ${'61'.repeat(33)} 01 01`],
-    ['a height with half a name', '07 07 01 01ff 0161 01 01'],
+    ['a strictness that is neither', '01 07 016b 05 02'],
+    ['a hint that is neither asked for nor not', '03 07 016b 05 02 016e 000000'],
+    ['a hint for nobody', '03 07 016b 05 01 00 000000'],
+    ['a hint for a node with too long a name', `03 07 016b 05 01 8102 ${'61'.repeat(257)} 000000`],
+    ['one height too many', `07 07 05 11 ${'016e 0161 01 01'.repeat(17)}`],
+    ['heights that are not there', '07 07 05 02 016e 0161 01 01'],
+    ['a height of no node', '07 07 05 01 00 0161 01 01'],
+    ['a height of an actor without a name', '07 07 05 01 016e 00 01 01'],
+    ['a height of an actor with too long a name', `07 07 05 01 016e 21 ${'61'.repeat(33)} 01 01`],
+    ['a height with half a name', '07 07 05 01 01ff 0161 01 01'],
     ['a ballot of nobody', '20 07 05 02 00 03'],
     ['a promise that is none', '21 07 03'],
     ['a document that is no text', '24 07 01ff'],
@@ -111,7 +116,7 @@ describe('message codec', () => {
 
   it('a request number of the 2,000,000th life of a node survives', () => {
     const request = 2_000_000 * 2 ** 32 + 0xffff_ffff;
-    const sent: Message = { type: 'pong', request, heights: [] };
+    const sent: Message = { type: 'pong', request, epoch: 1, heights: [] };
     expect(decodeMessage(encodeMessage(sent))).toStrictEqual(sent);
   });
 
@@ -154,7 +159,7 @@ describe('message codec', () => {
   });
 
   it('a record that claims many entries in few bytes is refused without room being made for them', () => {
-    const write = encodeMessage({ type: 'write', request: 1, key: 'k' as Key, record });
+    const write = encodeMessage({ type: 'write', request: 1, key: 'k' as Key, since: 1, record });
     const lying = Uint8Array.of(...write.subarray(0, -3), 0xff, 0xff, 0xff, 0x7f);
     expect(() => decodeMessage(lying)).toThrow(DecodeError);
   });
@@ -169,12 +174,18 @@ describe('message codec', () => {
   });
 
   it.each<[string, Message]>([
-    ['an empty key', { type: 'read', request: 1, key: '' as Key, strict: false }],
-    ['a key that is too long', { type: 'read', request: 1, key: 'k'.repeat(4097) as Key, strict: false }],
+    ['an empty key', { type: 'read', request: 1, key: '' as Key, since: 1, strict: false }],
+    [
+      'a key that is too long',
+      { type: 'read', request: 1, key: 'k'.repeat(4097) as Key, since: 1, strict: false },
+    ],
     ['a negative number', { ...ping, request: -1 }],
     ['a fraction', { ...ping, request: 1.5 }],
     ['a number beyond the safe ones', { ...ping, request: 2 ** 53 }],
-    ['a hint for nobody', { type: 'write', request: 1, key: 'k' as Key, record, hintFor: '' as NodeId }],
+    [
+      'a hint for nobody',
+      { type: 'write', request: 1, key: 'k' as Key, since: 1, record, hintFor: '' as NodeId },
+    ],
     ['one height too many', { ...ping, heights: new Array<NodeHeight>(HEIGHTS_MAX + 1).fill(height) }],
     ['a height of an actor without a name', { ...ping, heights: [{ ...height, actor: '' as Actor }] }],
     ['a height of an actor that is too long', { ...ping, heights: [{ ...height, actor: LONG as Actor }] }],

@@ -32,6 +32,7 @@ function batch(count: number): Envelope {
   const pings = Array.from({ length: count }, (_, request): Message => ({
     type: 'ping',
     request,
+    epoch: 1,
     heights: [],
   }));
   const messages = pings.map((message) => ({ message, remainingMs: 5 }));
@@ -119,7 +120,7 @@ describe('envelope codec', () => {
   });
 
   it.each([-5, NaN])('a deadline of %d ms has passed when it arrives', (remainingMs) => {
-    const message: Message = { type: 'ping', request: 1, heights: [] };
+    const message: Message = { type: 'ping', request: 1, epoch: 1, heights: [] };
     const sent: Envelope = {
       header: HEADER,
       content: { lane: 'fast', messages: [{ message, remainingMs }] },

@@ -179,12 +179,17 @@ describe('the delivery of hints', () => {
     expect(fixture.takeKeys()).toEqual(['k']);
   });
 
-  it('takes "incomplete" for an answer, since the target then has it', () => {
+  it('is repeated, behind the others, for as long as the target keeps it for nothing', () => {
     const fixture = createHints();
     fixture.keepAll(B, ['k']);
     fixture.tick();
     fixture.loaded();
     fixture.answered('incomplete');
+    expect([fixture.hints.total, fixture.handedOver]).toEqual([1, []]);
+    fixture.tick(200);
+    expect(fixture.takeKeys()).toEqual(['k']);
+    fixture.loaded();
+    fixture.answered();
     expect(fixture.hints.total).toBe(0);
   });
 
@@ -335,17 +340,6 @@ describe('a delivery that fails', () => {
       fixture.loaded(found(recordOf(1, 1024 * 1024)));
       fixture.unroutable();
     }
-  });
-});
-
-describe('a hint whose target is not complete', () => {
-  it('ends, and the copy here goes on to count', () => {
-    const fixture = createHints();
-    fixture.keepAll(B, ['x']);
-    fixture.tick();
-    fixture.loaded();
-    fixture.answered('incomplete');
-    expect([fixture.hints.total, fixture.forgotten, fixture.handedOver]).toEqual([0, ['n2 x'], []]);
   });
 });
 

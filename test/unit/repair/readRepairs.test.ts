@@ -14,6 +14,7 @@ function createRepairs(repairsMax = 10) {
   let lastNumber = 0;
   const repairs = new ReadRepairs({
     ...{ self: SELF, repairsMax, timeoutMs: TIMEOUT_MS, outbox },
+    sinceOf: () => 1,
     nextNumber: () => ++lastNumber,
     mergeHere: (key) => void merged.push(key),
   });
@@ -35,7 +36,7 @@ describe('read repair', () => {
   it('sends the record to each node that is behind, as a write like any other, on the bulk lane', () => {
     const { start, repairs } = createRepairs();
     const writes = start([B, C]).filter(({ type }) => type === 'send');
-    const message = { type: 'write', key: KEY, record: recordOf(1) };
+    const message = { type: 'write', key: KEY, since: 1, record: recordOf(1) };
     expect(writes).toEqual([
       { type: 'send', to: B, message: { ...message, request: 1 }, remainingMs: TIMEOUT_MS, bulk: true },
       { type: 'send', to: C, message: { ...message, request: 2 }, remainingMs: TIMEOUT_MS, bulk: true },

@@ -33,6 +33,8 @@ function createFixture() {
     damagedKeys: 0,
   };
   const view: NodeView = {
+    document,
+    founding: undefined,
     complete: false,
     vouched: true,
     actor: 'spare' as Actor,
@@ -41,7 +43,6 @@ function createFixture() {
   };
   const service = createNodeService({
     self: SELF,
-    document,
     seal: SEAL,
     node: { step: () => [], sizes: () => sizes, view: () => view },
     runtime: {} as Runtime,

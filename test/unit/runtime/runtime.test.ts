@@ -8,6 +8,7 @@ import type {
 } from '../../../services/node/core/protocol/events.js';
 import type { PutRequest } from '../../../services/node/core/protocol/messages.js';
 import type { Actor, Hint, Key, NodeId } from '../../../services/node/core/types.js';
+import type { ClusterStore } from '../../../services/node/ports/clusterStore.js';
 import type { Bus } from '../../../services/node/ports/bus.js';
 import type { Clock } from '../../../services/node/ports/clock.js';
 import type { Storage, StorageChange } from '../../../services/node/ports/storage.js';
@@ -22,11 +23,12 @@ const NOTHING: NodeSizes = {
   ...{ hints: 0, repairs: 0, damagedKeys: 0 },
 };
 const VIEW: NodeView = {
+  ...{ document: undefined, founding: undefined },
   ...{ complete: true, vouched: true, actor: 'actor' as Actor },
   ...{ liveness: new Map(), hints: new Map() },
 };
 const HINT: Hint = { target: OTHER, key: KEY, order: 3 };
-const PING = { type: 'ping', request: 1, heights: [] } as const;
+const PING = { type: 'ping', request: 1, epoch: 1, heights: [] } as const;
 const FOUND = { ok: true, version: 'v', values: [] } as const;
 const WRITTEN = { ok: true, version: 'v', siblings: 1 } as const;
 const PUT: PutRequest = {
@@ -71,6 +73,7 @@ function createFixture(script: Script = () => []) {
   };
   const bus: Bus = {
     send: (to, { type }, _, bulk) => void trace.push(`send ${type} to ${to}${bulk ? ', bulk' : ''}`),
+    connect: (node, address) => void trace.push(`connect ${node} at ${address}`),
     peers: () => new Map(),
     close: async () => {},
   };
@@ -90,7 +93,18 @@ function createFixture(script: Script = () => []) {
     observe: () => {},
     gauge: () => {},
   };
-  const runtime = createRuntime({ node, storage, clock, metrics, onBug: (error) => void bugs.push(error) });
+  const kept = (what: string) => (_: unknown, done: (error?: Error) => void) => {
+    trace.push(`keep ${what}`);
+    done();
+  };
+  const clusterStore: ClusterStore = {
+    keepVote: kept('vote'),
+    keepDocument: kept('document'),
+    keepCluster: kept('cluster'),
+    idle: () => Promise.resolve(),
+  };
+  const onBug = (error: unknown) => void bugs.push(error);
+  const runtime = createRuntime({ node, storage, clusterStore, clock, metrics, onBug });
   const tick = (times = 1): void => {
     for (let i = 0; i < times; i++) for (const task of [...ticks]) task();
   };
@@ -135,7 +149,7 @@ describe('the runtime', () => {
             { type: 'load', key: KEY, purpose: { for: 'localRead', request: 1, strict: false } },
             {
               ...{ type: 'send', to: OTHER, remainingMs: 5, bulk: true },
-              message: { type: 'read', request: 1, key: KEY, strict: false },
+              message: { type: 'read', request: 1, key: KEY, since: 1, strict: false },
             },
           ]
         : [],

@@ -159,7 +159,7 @@ describe('the simulated disk, beside its records', () => {
     await schedule.run(100);
     expect(found(directory)).toEqual(CHANGED);
     expect(found(copy)).toEqual(before);
-    const wiped = found(remakeDirectory(directory, stream('0', 'again')));
+    const wiped = found(remakeDirectory(directory, 'all', stream('0', 'again')));
     expect(wiped).toMatchObject({ counter: 0, complete: false, hints: [], heights: new Map(), records: [] });
     expect([before.actor, NEW_ACTOR]).not.toContain(wiped.actor);
   });

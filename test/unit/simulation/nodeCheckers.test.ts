@@ -5,6 +5,7 @@ import type { NodeId } from '../../../services/node/core/types.js';
 import { checkCompleteness, checkDurability, checkPunctuality } from '../../simulation/checkers/answers.js';
 import { createMintChecker } from '../../simulation/checkers/mints.js';
 import { createWireChecker } from '../../simulation/checkers/wire.js';
+import { encodeRecord } from '../../../services/node/core/versioning/recordCodec.js';
 import type { Machine } from '../../simulation/machine.js';
 import { clock, handMadeScene, intent, KEY, NODES, record } from './support/scene.js';
 
@@ -60,7 +61,7 @@ describe('the judge of what nodes send', () => {
   const write: Effect = {
     type: 'send',
     to: N2,
-    message: { type: 'write', request: 1, key: KEY, record: record({ a1: 'w1' }) },
+    message: { type: 'write', request: 1, key: KEY, since: 1, record: record({ a1: 'w1' }) },
     remainingMs: 100,
     bulk: false,
   };
@@ -136,7 +137,7 @@ describe('the judge of mints', () => {
   const minted = (fromVersion: string, stored: ReturnType<typeof record>, rest = {}) => {
     const { scene, dots, broken, directories } = handMadeScene();
     const directory = directories.get(N1)![0]!;
-    directory.witnessed.set(KEY, clock('a1 b1'));
+    directory.records.set(KEY, encodeRecord({ clock: clock('a1 b1'), siblings: [], marks: [] }));
     const intents = new Map([['w2', intent('w2', { fromVersion, ...rest })]]);
     const effects = [store(stored)];
     createMintChecker(scene, dots, intents).stepped({

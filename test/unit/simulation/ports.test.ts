@@ -127,7 +127,7 @@ describe('the simulated disk', () => {
   it('is another actor after it was wiped, incomplete, and in a later incarnation', () => {
     const lost = fresh();
     const before = openDirectory(lost, 100);
-    const after = openDirectory(remakeDirectory(lost, stream('0', 'again')), 160);
+    const after = openDirectory(remakeDirectory(lost, 'all', stream('0', 'again')), 160);
     expect(after.actor).not.toBe(before.actor);
     expect([before.complete, after.complete]).toEqual([true, false]);
     expect(after.incarnation).toBeGreaterThan(before.incarnation);
@@ -136,7 +136,7 @@ describe('the simulated disk', () => {
 });
 
 const [N1, N2] = ['n1', 'n2'] as NodeId[] as [NodeId, NodeId];
-const PING: Message = { type: 'ping', request: 1, heights: [] };
+const PING: Message = { type: 'ping', request: 1, epoch: 1, heights: [] };
 
 function pair(plan: { lossRate?: number; duplicationRate?: number } = {}) {
   const schedule = createSchedule();

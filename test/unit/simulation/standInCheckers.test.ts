@@ -37,7 +37,7 @@ describe('the judge of reads', () => {
       checker.stepped({ node: N1, directory: directoryOf(N1), event, effects });
     };
     step({ type: 'get', ticket: 1, request: { key: KEY, quorum, minReads } }, [
-      send(N2, { type: 'read', request: 7, key: KEY, strict: quorum === 'strict' }),
+      send(N2, { type: 'read', request: 7, key: KEY, since: 1, strict: quorum === 'strict' }),
     ]);
     const told = (from: NodeId, answer: ReadAnswer, effects: readonly Effect[] = []) => {
       step(message(from, { type: 'readReply', request: 7, answer }), effects);
@@ -117,7 +117,7 @@ describe('the judge of stand-ins', () => {
       checker.atRest({ id: N3, directory, life } as unknown as Machine);
       return broken();
     };
-    const asked = message(N2, { type: 'write', request: 9, key: KEY, record: kept, hintFor: N1 });
+    const asked = message(N2, { type: 'write', request: 9, key: KEY, since: 1, record: kept, hintFor: N1 });
     const stored = send(N2, { type: 'writeReply', request: 9, answer: 'stored' });
     return {
       scene,
@@ -242,7 +242,7 @@ describe('the judge of directories', () => {
     const minted = (counter: number): Effect => {
       return { type: 'store', store: 1, key: KEY, record: record({ a6: 'w1' }), counter };
     };
-    const asks = (strict: boolean) => message(N2, { type: 'read', request: 3, key: KEY, strict });
+    const asks = (strict: boolean) => message(N2, { type: 'read', request: 3, key: KEY, since: 1, strict });
     const answer = send(N2, { type: 'readReply', request: 3, answer: { status: 'missing' } });
     expect(judge(true).step(TICK, minted(6))).toEqual(['R12']);
     expect(judge(true).step(TICK, minted(5))).toEqual([]);

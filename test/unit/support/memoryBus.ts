@@ -8,7 +8,7 @@ import type { Bus, BusHandlers, PeerState } from '../../../services/node/ports/b
  * nobody comes to rely on sharing memory, and arrive one turn of the event loop later.
  */
 export interface MemoryNetwork {
-  /** A node may be opened again after its bus was closed. */
+  /** A node may be opened again after its bus was closed. Members know each other; others only whom they connect to. */
   open(self: NodeId, handlers: BusHandlers): Bus;
 }
 
@@ -20,20 +20,22 @@ const BULK_WAITING_MAX = 4096;
 
 export function createMemoryNetwork(members: readonly NodeId[]): MemoryNetwork {
   const open = new Map<NodeId, BusHandlers>();
-  const linked = (a: NodeId, b: NodeId) => open.has(b) && a !== b;
   return {
-    open: (self, handlers) => openMemoryBus(self, handlers, members, open, linked),
+    open: (self, handlers) => {
+      const known = new Set(members.includes(self) ? members.filter((id) => id !== self) : []);
+      return openMemoryBus(self, handlers, known, open);
+    },
   };
 }
 
 function openMemoryBus(
   self: NodeId,
   handlers: BusHandlers,
-  members: readonly NodeId[],
+  known: Set<NodeId>,
   open: Map<NodeId, BusHandlers>,
-  linked: (a: NodeId, b: NodeId) => boolean,
 ): Bus {
   open.set(self, handlers);
+  const linked = (to: NodeId) => known.has(to) && open.has(to);
   let phase: 'open' | 'closing' | 'closed' = 'open';
   let closed: Promise<void> | undefined;
   let waiting: Task[] = [];
@@ -68,7 +70,7 @@ function openMemoryBus(
 
   function deliver(to: NodeId, message: Message, bytes: Uint8Array, remainingMs: number): void {
     const receiver = open.get(to);
-    if (receiver && linked(self, to)) receiver.onMessage(self, decodeMessage(bytes), remainingMs);
+    if (receiver && linked(to)) receiver.onMessage(self, decodeMessage(bytes), remainingMs);
     else handlers.onUnroutable(to, message);
   }
 
@@ -86,13 +88,21 @@ function openMemoryBus(
   return {
     send: (to, message, remainingMs, bulk = false) => {
       const bytes = encoded(message);
-      const routable = phase === 'open' && linked(self, to) && admit(to, bulk);
+      const routable = phase === 'open' && linked(to) && admit(to, bulk);
       if (!bytes || !routable) later(() => handlers.onUnroutable(to, message));
       else if (remainingMs > 0) later(() => deliver(to, message, bytes, remainingMs), bulk);
     },
-    peers: () => new Map(members.filter((id) => id !== self).map((id) => [id, stateOf(linked(self, id))])),
+    // Here a node is wherever it is.
+    connect: (node, address) => {
+      if (phase === 'open' && node !== self && isAddress(address)) known.add(node);
+    },
+    peers: () => new Map([...known].map((id) => [id, stateOf(linked(id))])),
     close: () => (closed ??= new Promise(close)),
   };
+}
+
+function isAddress(text: string): boolean {
+  return /^[^:]+:\d+$/.test(text);
 }
 
 function stateOf(reachable: boolean): PeerState {

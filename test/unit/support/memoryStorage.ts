@@ -78,7 +78,8 @@ export function openMemoryStorage(disk: MemoryDisk, options: MemoryStorageOption
   const betweenBatches: (() => void)[] = [];
 
   const openScan: Storage['openScan'] = (range, begun) => {
-    begun(disk.full || closing ? undefined : scanOf(disk, options.digests, range));
+    const isClosed = (): boolean => closing !== undefined;
+    begun(disk.full || closing ? undefined : scanOf(disk, options.digests, range, isClosed));
   };
   const sync = (): void => {
     current = waiting.splice(0);
@@ -214,7 +215,12 @@ function decoded(disk: MemoryDisk, key: Key): VersionedRecord | undefined {
 const PAGE_ENTRIES = 2;
 
 /** The view is copied at once. */
-function scanOf(disk: MemoryDisk, digests: Pick<Digests, 'md5'>, range: ScanRange): RecordScan {
+function scanOf(
+  disk: MemoryDisk,
+  digests: Pick<Digests, 'md5'>,
+  range: ScanRange,
+  isClosed: () => boolean,
+): RecordScan {
   const after = range.after === undefined ? '' : orderOf(digests, range.after);
   const isWithin = (key: Key): boolean => {
     const order = orderOf(digests, key);
@@ -227,7 +233,7 @@ function scanOf(disk: MemoryDisk, digests: Pick<Digests, 'md5'>, range: ScanRang
   return {
     next: (done) => {
       setImmediate(() => {
-        if (closed) return done();
+        if (closed || isClosed()) return done();
         const page = entries.splice(0, PAGE_ENTRIES).map(({ key, record }) => ({ key, record }));
         const isLast = entries.length === 0;
         done({ entries: page, damaged: isLast ? damaged : [], isLast });

@@ -50,7 +50,8 @@ export function onDisk(cluster: StepCluster, node: NodeId, key: Key): readonly s
 /** What nodes have said of writes that they were sent, as far as it is still under way. */
 export function writeAnswers(cluster: StepCluster): readonly string[] {
   return cluster.pending.filter(isMessage('writeReply')).map(({ message }) => {
-    return message.type === 'writeReply' ? message.answer : '';
+    if (message.type !== 'writeReply') return '';
+    return typeof message.answer === 'string' ? message.answer : message.answer.status;
   });
 }
 

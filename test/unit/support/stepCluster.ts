@@ -17,7 +17,7 @@ import type { GetRequest, Message, PutRequest } from '../../../services/node/cor
 import { foundDocument } from '../../../services/node/core/ring/document.js';
 import { positionOf } from '../../../services/node/core/ring/position.js';
 import { createRing, type ReplicaSet } from '../../../services/node/core/ring/replicaSets.js';
-import type { Actor, Key, NodeId } from '../../../services/node/core/types.js';
+import type { Actor, ClusterNode, Key, NodeId } from '../../../services/node/core/types.js';
 import {
   commit,
   copyDisk,
@@ -26,7 +26,7 @@ import {
   emptyDisk,
   isOfDisk,
   loadFrom,
-  scanFrom,
+  pagesFrom,
 } from './stepDisk.js';
 import { clusterNode } from './clusterNode.js';
 
@@ -127,6 +127,8 @@ export interface StepClusterOptions {
   /** Absent: nodes do not compare what they hold. */
   readonly antiEntropyMs?: number;
   readonly tombstoneGraceMs?: number;
+  /** False: nobody can change the document. */
+  readonly votes?: boolean;
   /** Sees every effect before it is carried out. */
   readonly onEffect?: (node: NodeId, effect: Effect) => void;
 }
@@ -178,21 +180,33 @@ export function textOf(value: Uint8Array): string {
   return new TextDecoder().decode(value);
 }
 
+/** Changes that the node is told the end of. */
+const AWAITED = new Set<Effect['type']>(['drop', 'keepHint', 'keepVote', 'keepDocument', 'keepCluster']);
+
+/** Without these the document stays as it is: nodes that are not complete stay so. */
+const VOTES = new Set<Message['type']>(['prepare', 'accept']);
+
+function listedNode(id: NodeId, { actor, vote }: Disk, { incomplete }: StepClusterOptions): ClusterNode {
+  const state = incomplete?.includes(id) === true ? 'rebuilding' : 'complete';
+  return clusterNode(id, { actor, voter: vote.voter, state });
+}
+
 export function createStepCluster(options: StepClusterOptions = {}): StepCluster {
   const ids = Array.from({ length: options.nodes ?? 3 }, (_, i) => `n${i + 1}` as NodeId);
+  const disks = new Map(ids.map((id) => [id, emptyDisk(`actor-${id}`)]));
   const document = foundDocument({
     clusterId: 'test',
     partitions: 8,
     replicas: options.replicas ?? 3,
-    nodes: ids.map((id) => clusterNode(id)),
+    nodes: ids.map((id) => listedNode(id, disks.get(id)!, options)),
   });
   const ring = createRing(document);
-  const disks = new Map(ids.map((id) => [id, emptyDisk(`actor-${id}`, !options.incomplete?.includes(id))]));
+  for (const made of disks.values()) made.cluster = { document, versionKey: SECRET };
   const nodes = new Map<NodeId, SteppingNode>();
   const pending: Pending[] = [];
   const probes: PendingMessage[] = [];
   const begun: { readonly node: NodeId; readonly scan: ScanId }[] = [];
-  const scans = new Map<string, ScanPage>();
+  const scans = new Map<string, ScanPage[]>();
   const facts: Fact[] = [];
   const replies = new Map<Ticket, ReplyOutcome[]>();
   const [silent, absent] = [new Set<NodeId>(), new Set<NodeId>()];
@@ -211,21 +225,20 @@ export function createStepCluster(options: StepClusterOptions = {}): StepCluster
     const opened = disk(id);
     opened.incarnation = Math.max(opened.incarnation + 1, life);
     opened.sequence++;
-    const { actor, counter, incarnation, sequence, complete, hints, heights } = opened;
-    const identity = { actor, counter, incarnation, sequence, complete, heights, hints: [...hints.values()] };
+    const { actor, counter, incarnation, sequence, hints, heights, cluster, vote } = opened;
+    const identity = { actor, counter, incarnation, sequence, heights, hints: [...hints.values()] };
     const spareActor = `spare-${id}-${incarnation}` as Actor;
     const times = { requestTimeoutMs: TIMEOUT_MS, nodeTimeoutMs: NODE_TIMEOUT_MS };
     const limits = { ...NODE_LIMITS, ...options.limits };
-    const antiEntropyMs = options.antiEntropyMs ?? 1e9;
-    const rest = {
-      antiEntropyMs,
+    const repair = {
+      antiEntropyMs: options.antiEntropyMs ?? 1e9,
       tombstoneGraceMs: options.tombstoneGraceMs ?? 1e9,
-      document,
-      versionSecret: SECRET,
-      digests: DIGESTS,
-      limits,
     };
-    nodes.set(id, createNode({ self: id, ...identity, spareActor, ...times, ...rest }));
+    const founding = { expects: 0, partitions: 8, replicas: 3, clusterId: 'other', versionKey: SECRET };
+    const place = { busAddress: '', httpAddress: '', weight: 1, zone: '' };
+    const rest = { ...repair, ...place, founding, vote, jitter: 0.5, digests: DIGESTS, limits };
+    const known = cluster && { cluster };
+    nodes.set(id, createNode({ self: id, ...identity, ...known, spareActor, ...times, ...rest }));
   }
 
   function tick(id: NodeId): void {
@@ -257,12 +270,15 @@ export function createStepCluster(options: StepClusterOptions = {}): StepCluster
   function openScan(node: NodeId, { scan, range }: Extract<Effect, { type: 'scan' }>): void {
     scans.set(
       `${node} ${scan}`,
-      scanFrom(disk(node), (key) => DIGESTS.md5(key), range),
+      pagesFrom(disk(node), (key) => DIGESTS.md5(key), range),
     );
     begun.push({ node, scan });
   }
 
   function send(from: NodeId, { to, message, remainingMs }: Extract<Effect, { type: 'send' }>): void {
+    const isQuiet = options.antiEntropyMs === undefined;
+    if ((isQuiet || options.votes === false) && VOTES.has(message.type)) return;
+    if (isQuiet && message.type === 'compare') return;
     const isProbe = (message.type === 'ping' || message.type === 'pong') && message.request === 0;
     const list = isProbe && options.probes !== 'byHand' ? probes : pending;
     list.push({ kind: 'message', from, to, message, remainingMs });
@@ -270,7 +286,7 @@ export function createStepCluster(options: StepClusterOptions = {}): StepCluster
 
   /** Changes of one disk take effect in their order; those that nobody waits for do so at once where they can. */
   function change(node: NodeId, effect: DiskEffect): void {
-    const isAwaited = effect.type === 'drop' || effect.type === 'keepHint';
+    const isAwaited = AWAITED.has(effect.type);
     const isBehind = pending.some((item) => isStore(node)(item) || isChange(undefined, node)(item));
     if (effect.type === 'store') pending.push({ kind: 'store', node, effect });
     else if (effect.type === 'keepHeights' || !(isAwaited || isBehind)) commit(disk(node), effect);
@@ -301,7 +317,7 @@ export function createStepCluster(options: StepClusterOptions = {}): StepCluster
         return;
       }
       case 'scan': {
-        const page = scans.get(`${item.node} ${item.scan}`);
+        const page = scans.get(`${item.node} ${item.scan}`)?.shift();
         if (page) step(item.node, { type: 'scanned', scan: item.scan, page });
         return;
       }
@@ -320,6 +336,12 @@ export function createStepCluster(options: StepClusterOptions = {}): StepCluster
       step(node, { type: 'hintStored', target, key, durable });
     } else if (effect.type === 'renounce') {
       step(node, { type: 'renounceStored', durable });
+    } else if (effect.type === 'keepVote') {
+      step(node, { type: 'voteKept', durable });
+    } else if (effect.type === 'keepDocument') {
+      step(node, { type: 'documentKept', durable });
+    } else if (effect.type === 'keepCluster') {
+      step(node, { type: 'clusterKept', durable });
     }
   }
 
@@ -383,7 +405,8 @@ export function createStepCluster(options: StepClusterOptions = {}): StepCluster
       restart(id);
     },
     wipe(id) {
-      disks.set(id, emptyDisk(`actor-${id}-${lives.get(id)!}`, true));
+      const { cluster, vote } = disk(id);
+      disks.set(id, { ...emptyDisk(`actor-${id}-${lives.get(id)!}`), cluster, vote });
       restart(id);
     },
     totalSizes: () => ids.map((id) => nodes.get(id)!.sizes()).reduce(addSizes),

@@ -2,7 +2,7 @@ import { DecodeError } from '../../core/protocol/bytes.js';
 import { type Entropy, freshActor } from '../../ports/entropy.js';
 import type { Database, Operation } from './database.js';
 import { damaged, mismatch } from './errors.js';
-import { isOurs, metadataKey, WHOLE_RANGE } from './keys.js';
+import { isOurs, metadataKey, rangeOf, WHOLE_RANGE } from './keys.js';
 import { openMetadata, sealMetadata, type Metadata } from './values.js';
 
 /** Who the data directory is: made once, continued at every open. */
@@ -19,7 +19,8 @@ export interface IdentityOptions {
 
 /**
  * Takes up the identity of an opened database, or makes one where the database is empty, and syncs it: a new actor for a
- * new directory (I4), a new incarnation for every open. The same batch deletes the `spoiled` keys and counts them.
+ * new directory (I4), a new incarnation for every open. The number of partitions may change as long as there are no records,
+ * whose keys depend on it: the cluster that the node then joins may have another. The same batch deletes the `spoiled` keys and counts them.
  */
 export async function assumeIdentity(
   database: Database,
@@ -28,8 +29,10 @@ export async function assumeIdentity(
 ): Promise<Metadata> {
   const stored = readMetadata(database, options.directory);
   if (!stored) await mustBeEmpty(database, options.directory);
-  if (stored && stored.partitions !== options.partitions) throw otherPartitions(stored, options);
-  const before = stored ?? newIdentity(options);
+  if (stored && stored.partitions !== options.partitions && (await hasRecords(database))) {
+    throw otherPartitions(stored, options);
+  }
+  const before = { ...(stored ?? newIdentity(options)), partitions: options.partitions };
   const incarnation = Math.max(before.incarnation + 1, options.incarnationFloor ?? 0);
   const sequence = before.sequence + 1;
   const metadata = { ...before, incarnation, sequence, damaged: before.damaged + spoiled.length };
@@ -63,6 +66,19 @@ function newIdentity(options: IdentityOptions): Metadata {
     complete: options.founding,
     damaged: 0,
   };
+}
+
+async function hasRecords(database: Database): Promise<boolean> {
+  for (const space of ['object', 'quarantine'] as const) {
+    const { gte, lt } = rangeOf(space);
+    const stream = database.entries(gte, lt);
+    try {
+      if ((await stream.next()).length > 0) return true;
+    } finally {
+      await stream.close();
+    }
+  }
+  return false;
 }
 
 /** Of a database without metadata. One of another program is not to be set aside as damaged. */

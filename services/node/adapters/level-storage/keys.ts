@@ -53,10 +53,11 @@ export function createKeyLayout(partitions: number, digests: Pick<Digests, 'md5'
   return {
     objectKey: (key) => make('object', key),
     quarantineKey: (key) => make('quarantine', key),
-    objectRange: ({ from, through, after }) => ({
-      gte: after === undefined ? start(from) : Buffer.concat([make('object', after), Uint8Array.of(0)]),
-      lt: startBehind(through),
-    }),
+    objectRange({ from, through, after }) {
+      const first = start(from);
+      const next = after === undefined ? first : Buffer.concat([make('object', after), Uint8Array.of(0)]);
+      return { gte: Buffer.compare(first, next) < 0 ? next : first, lt: startBehind(through) };
+    },
   };
 }
 

@@ -5,7 +5,7 @@ import type { NodeId } from '../../core/types.js';
 import type { BusContext } from './context.js';
 import { createFrameReader, FRAME_BYTES_MAX } from './frames.js';
 import type { Rejection } from './reporter.js';
-import type { Preamble, Remote, Session } from './session.js';
+import type { Claims, Preamble, Remote, Session } from './session.js';
 import { createSession, NONCE_BYTES, openPreamble, PREAMBLE_BYTES, sealPreamble } from './session.js';
 
 /** One socket between two nodes, from the preamble to its end. Both sides send heartbeats and watch for silence. */
@@ -140,7 +140,7 @@ function onPreamble(state: ConnectionState, { nonce, authenticated }: Preamble):
   }
   state.session = createSession({
     node: context.node,
-    isPeer: context.isPeer,
+    admits: context.admits,
     remote: wanted,
     diallerNonce: wanted ? ownNonce : nonce,
     acceptorNonce: wanted ? nonce : ownNonce,
@@ -152,7 +152,7 @@ function onSealed(state: ConnectionState, session: Session, frame: Uint8Array): 
   const { report } = state.context;
   const opened = session.open(frame, () => report.reject('message', fields(state)));
   if (!opened.ok) {
-    reject(state, opened.reason);
+    reject(state, opened.reason, opened.claims);
     return;
   }
   const { header, content } = opened.envelope;
@@ -199,9 +199,10 @@ function tick(state: ConnectionState, nowMs: number): void {
   }
 }
 
-function reject(state: ConnectionState, reason: Rejection): void {
+function reject(state: ConnectionState, reason: Rejection, claims?: Claims): void {
   if (state.closed) return;
-  state.context.report.reject(reason, fields(state));
+  const said = claims && { sender: claims.sender, clusterId: claims.clusterId };
+  state.context.report.reject(reason, { ...fields(state), ...said });
   destroy(state, 'rejected');
 }
 

@@ -45,7 +45,8 @@ export const DEFAULT_TUNING: TcpBusTuning = {
 /** Who this node is, as other nodes must hear and prove it. */
 export interface LocalNode {
   readonly self: NodeId;
-  readonly clusterId: string;
+  /** '' before this node belongs to a cluster. */
+  readonly clusterId: () => string;
   readonly incarnation: number;
   readonly epoch: () => number;
   readonly secret: Uint8Array | undefined;
@@ -58,7 +59,8 @@ export interface BusContext {
   readonly report: Reporter;
   /** Monotonic. */
   readonly nowMs: () => number;
-  readonly isPeer: (id: NodeId) => boolean;
+  /** Whether another node may send to this one. */
+  readonly admits: (id: NodeId) => boolean;
   /** Returns a message as unroutable, later. */
   readonly giveBack: (to: NodeId, message: Message) => void;
 }

@@ -1,4 +1,4 @@
-import type { Server, Socket } from 'node:net';
+import type { AddressInfo, Server, Socket } from 'node:net';
 import { createServer } from 'node:net';
 import { DecodeError } from '../../core/protocol/bytes.js';
 import type { Chunk, Reassembler } from '../../core/protocol/chunks.js';
@@ -19,6 +19,7 @@ import type { BusContext } from './context.js';
  */
 
 export interface Inbound {
+  readonly port: number;
   tick(nowMs: number): void;
   excuse(nowMs: number): void;
   /** Destroys every connection at once; resolves when the listener is closed too. */
@@ -65,6 +66,7 @@ export async function openInbound(
   server.on('drop', () => context.report.reject('too_many'));
   await listen(server, address);
   return {
+    port: (server.address() as AddressInfo).port,
     tick: (nowMs) => {
       const { large, bulk } = state.reassemblers;
       for (let dropped = large.expire(nowMs) + bulk.expire(nowMs); dropped > 0; dropped--) {

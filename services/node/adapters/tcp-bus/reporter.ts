@@ -32,6 +32,12 @@ export interface Reporter {
   flush(): void;
 }
 
+/** What a person has to act on is said in words. */
+const MESSAGES: Partial<Record<Rejection, string>> = {
+  cluster: 'a node of another cluster was turned away: one of the two has the wrong seeds, or the wrong data',
+  mac: 'a node that does not have the cluster secret of this one was turned away',
+};
+
 const WINDOW_MS = 10_000;
 const LINES_PER_WINDOW = 20;
 
@@ -44,7 +50,7 @@ export function createReporter(log: Log, metrics: Metrics, nowMs: () => number):
     reject: (reason, fields = {}) => {
       metrics.count('rondo_bus_rejected_total', { reason });
       admitRejection((suppressed) =>
-        log.log('warn', 'bus input rejected', { reason, ...fields, suppressed }),
+        log.log('warn', MESSAGES[reason] ?? 'bus input rejected', { reason, ...fields, suppressed }),
       );
     },
     log: (level, message, fields) => {

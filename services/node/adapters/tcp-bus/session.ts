@@ -33,7 +33,11 @@ export interface Remote {
 }
 
 export type Opened =
-  { readonly ok: true; readonly envelope: Envelope } | { readonly ok: false; readonly reason: Rejection };
+  | { readonly ok: true; readonly envelope: Envelope }
+  /** `claims`: what the sender says of itself, where it was understood. */
+  | { readonly ok: false; readonly reason: Rejection; readonly claims?: Claims };
+
+export type Claims = Pick<EnvelopeHeader, 'sender' | 'clusterId'>;
 
 export interface Session {
   /** A whole frame; `contentBytes` is the upper bound of the content's encoded length. */
@@ -45,7 +49,7 @@ export interface Session {
 interface SessionState {
   readonly node: LocalNode;
   readonly key: Uint8Array | undefined;
-  readonly isPeer: (id: NodeId) => boolean;
+  readonly admits: (id: NodeId) => boolean;
   remote: Remote | undefined;
   remoteIncarnation: number | undefined;
   sent: number;
@@ -54,7 +58,7 @@ interface SessionState {
 
 export interface SessionOptions {
   readonly node: LocalNode;
-  readonly isPeer: (id: NodeId) => boolean;
+  readonly admits: (id: NodeId) => boolean;
   /** Whom the dialling side wants to speak to; the accepting side learns it from the first envelope. */
   readonly remote: Remote | undefined;
   readonly diallerNonce: Uint8Array;
@@ -78,11 +82,11 @@ export function openPreamble(frame: Uint8Array): Preamble | undefined {
 }
 
 export function createSession(options: SessionOptions): Session {
-  const { node, isPeer, remote } = options;
+  const { node, admits, remote } = options;
   const state: SessionState = {
     node,
     key: node.secret && sessionKey(node.secret, options),
-    isPeer,
+    admits,
     remote,
     remoteIncarnation: undefined,
     sent: 0,
@@ -100,7 +104,8 @@ function sessionKey(secret: Uint8Array, { diallerNonce, acceptorNonce }: Session
 }
 
 function seal(state: SessionState, to: Remote, content: Content, contentBytes: number): Uint8Array {
-  const { clusterId, self, incarnation, epoch } = state.node;
+  const { self, incarnation, epoch } = state.node;
+  const clusterId = state.node.clusterId();
   // Where names are longer than that the writer grows; small frames share one allocation.
   const room = LENGTH_BYTES + HEADER_BYTES + contentBytes + MAC_BYTES;
   const out = new ByteWriter(Buffer.allocUnsafe(room)).u32(0);
@@ -116,7 +121,7 @@ function open(state: SessionState, frame: Uint8Array, onDamaged: () => void): Op
   try {
     const envelope = decodeEnvelope(body, onDamaged);
     const reason = misaddressed(state, envelope) ?? stale(state, envelope.header);
-    return reason ? { ok: false, reason } : { ok: true, envelope };
+    return reason ? { ok: false, reason, claims: envelope.header } : { ok: true, envelope };
   } catch (error) {
     if (error instanceof DecodeError) return { ok: false, reason: 'malformed' };
     throw error;
@@ -125,14 +130,19 @@ function open(state: SessionState, frame: Uint8Array, onDamaged: () => void): Op
 
 function misaddressed(state: SessionState, { header, content }: Envelope): Rejection | undefined {
   const { clusterId, self } = state.node;
-  if (header.clusterId !== clusterId) return 'cluster';
+  if (!mayTalk(header.clusterId, clusterId())) return 'cluster';
   if (header.receiver !== self) return 'receiver';
   if (!state.remote) {
-    if (!state.isPeer(header.sender)) return 'sender';
+    if (!state.admits(header.sender)) return 'sender';
     state.remote = { peer: header.sender, lane: content.lane };
   }
   const { peer, lane } = state.remote;
   return header.sender === peer && content.lane === lane ? undefined : 'sender';
+}
+
+/** A node that belongs to no cluster yet has to ask those that do, and they to answer. */
+function mayTalk(theirs: string, own: string): boolean {
+  return theirs === own || theirs === '' || own === '';
 }
 
 function stale(state: SessionState, header: EnvelopeHeader): Rejection | undefined {

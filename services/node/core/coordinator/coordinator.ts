@@ -13,7 +13,7 @@ import type { GetEvent, ReadSet } from './getMachine.js';
 import { GET_BYTES, Gets } from './gets.js';
 import { Budget } from './liveTable.js';
 import { Probes } from './probes.js';
-import type { PutEvent } from './putMachine.js';
+import type { PutEvent, WriteSet } from './putMachine.js';
 import { type CoordinatedPut, type Origin, putBytes, Puts } from './puts.js';
 import { effectiveQuorum } from './quorum.js';
 import { SeenForwards } from './seenForwards.js';
@@ -36,9 +36,17 @@ export interface CoordinatorPort {
   repair(key: Key, record: VersionedRecord, behind: readonly NodeId[]): void;
 }
 
+export interface CoordinatorOptions extends Pick<
+  NodeOptions,
+  'self' | 'limits' | 'digests' | 'requestTimeoutMs'
+> {
+  /** Authenticates version strings. */
+  readonly versionKey: Uint8Array;
+}
+
 /** The requests that this node coordinates or passes on: checks them, starts their machines, and ends all by their deadline. */
 export class Coordinator {
-  readonly #options: NodeOptions;
+  readonly #options: CoordinatorOptions;
   readonly #port: CoordinatorPort;
   readonly #outbox: Outbox;
   readonly #nextNumber: () => RequestNumber;
@@ -52,7 +60,7 @@ export class Coordinator {
   #stopping = false;
 
   constructor(
-    options: NodeOptions,
+    options: CoordinatorOptions,
     parts: {
       readonly outbox: Outbox;
       readonly nextNumber: () => RequestNumber;
@@ -65,7 +73,7 @@ export class Coordinator {
     this.#port = port;
     this.#outbox = outbox;
     this.#nextNumber = parts.nextNumber;
-    this.#seal = { secret: options.versionSecret, digests: options.digests };
+    this.#seal = { secret: options.versionKey, digests: options.digests };
     this.#budget = new Budget({ requestsMax, bytesMax });
     const shared = { self: options.self, budget: this.#budget, seal: this.#seal, outbox };
     this.#forwards = new Forwards(shared);
@@ -111,7 +119,8 @@ export class Coordinator {
     else if (wanted === undefined) {
       this.#outbox.reply(ticket, { to: 'get', outcome: badQuorum(set.primaries.length) });
     } else {
-      const get = { ticket, request, wanted, deadlineMs: this.#deadline() };
+      const { since } = this.#port.replicaSet(key);
+      const get = { ticket, request, wanted, since, deadlineMs: this.#deadline() };
       this.#gets.open(this.#nextNumber(), get, set, this.#port.suspects());
     }
   }
@@ -138,6 +147,27 @@ export class Coordinator {
 
   onPutEvent(number: RequestNumber, event: PutEvent): void {
     this.#puts.on(number, event);
+  }
+
+  /** A replica has another document than this node; the request goes to it again (R9). */
+  onOtherEpoch(number: RequestNumber, from: NodeId): void {
+    this.#gets.onOtherEpoch(number, from);
+    this.#puts.onOtherEpoch(number, from);
+  }
+
+  /** The document has changed (R9). */
+  adopt(): void {
+    const { self } = this.#options;
+    const suspects = this.#port.suspects();
+    this.#gets.adopt((key, strict) => {
+      const { since } = this.#port.replicaSet(key);
+      return { ...this.#readSet(key, strict), since };
+    }, suspects);
+    this.#puts.adopt(({ put }) => {
+      const { primaries, since } = this.#port.replicaSet(put.key);
+      if (!primaries.includes(self) || !this.#port.countsFor(put.quorum === 'strict')) return undefined;
+      return { set: this.#writeSet(put, primaries.length), since };
+    }, suspects);
   }
 
   onForwardEvent(number: RequestNumber, event: ForwardEvent): void {
@@ -188,17 +218,22 @@ export class Coordinator {
   #coordinate(put: CoordinatedPut, wanted: number): void {
     const { self } = this.#options;
     const { key, quorum } = put.put;
-    const { primaries, fallbacks } = this.#port.replicaSet(key);
+    const { primaries, since } = this.#port.replicaSet(key);
     this.#port.noticeClock(put.context);
     if (!primaries.includes(self) || !this.#port.countsFor(quorum === 'strict')) {
       this.#answerPut(put, { status: 'declined' });
       return;
     }
     const number = this.#nextNumber();
-    const others = primaries.filter((node) => node !== self);
-    const standIns = quorum === 'strict' ? [] : this.#usable(fallbacks);
-    this.#puts.open(number, put, { wanted, self, others, fallbacks: standIns });
+    this.#puts.open(number, put, this.#writeSet(put.put, wanted), since);
     this.#port.mint(key, number);
+  }
+
+  #writeSet({ key, quorum }: PutRequest, wanted: number): WriteSet {
+    const { self } = this.#options;
+    const { primaries, fallbacks } = this.#port.replicaSet(key);
+    const others = primaries.filter((node) => node !== self);
+    return { wanted, self, others, fallbacks: quorum === 'strict' ? [] : this.#usable(fallbacks) };
   }
 
   #answerPut(asked: Pick<CoordinatedPut, 'origin' | 'put' | 'deadlineMs'>, answer: ForwardAnswer): void {

@@ -14,6 +14,7 @@ import {
   startGet,
   stepGet,
 } from './getMachine.js';
+import { Again } from './again.js';
 import { type Budget, LiveTable } from './liveTable.js';
 
 interface LiveGet {
@@ -25,6 +26,10 @@ interface LiveGet {
   hedgeAtMs: number;
   bytes: number;
   state: GetState;
+  readonly wanted: number;
+  /** The epoch in which the replicas last changed, as of the set that is asked (R9). */
+  since: number;
+  readonly again: Again;
 }
 
 /** A GET that has been checked: `wanted` is its R. */
@@ -32,6 +37,7 @@ export interface CoordinatedGet {
   readonly ticket: Ticket;
   readonly request: GetRequest;
   readonly wanted: number;
+  readonly since: number;
   readonly deadlineMs: number;
 }
 
@@ -71,7 +77,7 @@ export class Gets {
   }
 
   open(number: RequestNumber, get: CoordinatedGet, set: ReadSet, suspects: ReadonlySet<NodeId>): void {
-    const { ticket, wanted, deadlineMs } = get;
+    const { ticket, wanted, since, deadlineMs } = get;
     const { key, quorum } = get.request;
     const step = startGet(wanted, set, suspects);
     const hedges = wanted < set.primaries.length;
@@ -83,6 +89,7 @@ export class Gets {
       hedgeAtMs: hedges ? this.#outbox.now.monotonicMs + HEDGE_AFTER_MS : Infinity,
       bytes: GET_BYTES,
       state: step.state,
+      ...{ wanted, since, again: new Again() },
     };
     this.#hedges = Math.min(HEDGES.savedMax, this.#hedges + HEDGES.perGet);
     this.#live.add(number, live);
@@ -95,6 +102,25 @@ export class Gets {
     if (live) this.#advance(number, live, stepGet(live.state, event));
   }
 
+  /** `from` has another document than this node: it is asked again, under whichever is newer (R9). */
+  onOtherEpoch(number: RequestNumber, from: NodeId): void {
+    this.#live.get(number)?.again.add(from, this.#outbox.now.monotonicMs);
+  }
+
+  /** The document has changed: where it has changed the replicas of a key, those are asked that it names (R9). */
+  adopt(
+    setOf: (key: Key, strict: boolean) => ReadSet & { readonly since: number },
+    suspects: ReadonlySet<NodeId>,
+  ): void {
+    for (const number of this.#live.numbers()) {
+      const live = this.#live.get(number);
+      const set = live && setOf(live.key, live.strict);
+      if (!live || !set || set.since === live.since) continue;
+      live.since = set.since;
+      this.#advance(number, live, startGet(Math.min(live.wanted, set.primaries.length), set, suspects));
+    }
+  }
+
   /** Some nodes have just become suspect. */
   suspect(nodes: readonly NodeId[]): void {
     for (const number of this.#live.numbers()) {
@@ -105,6 +131,12 @@ export class Gets {
   expire(nowMs: number): void {
     for (const number of this.#live.expired(nowMs)) this.on(number, { type: 'deadline' });
     for (const number of this.#live.numbers()) this.#hedge(number, nowMs);
+    for (const number of this.#live.numbers()) this.#askAgain(number, nowMs);
+  }
+
+  #askAgain(number: RequestNumber, nowMs: number): void {
+    const live = this.#live.get(number);
+    if (live) for (const node of live.again.take(nowMs)) this.#ask(number, live, node);
   }
 
   #hedge(number: RequestNumber, nowMs: number): void {
@@ -134,9 +166,9 @@ export class Gets {
     }
   }
 
-  #ask(number: RequestNumber, { key, strict, deadlineMs }: LiveGet, node: NodeId): void {
+  #ask(number: RequestNumber, { key, strict, since, deadlineMs }: LiveGet, node: NodeId): void {
     if (node === this.#self) this.#outbox.load(key, { for: 'localRead', request: number, strict });
-    else this.#outbox.send(node, { type: 'read', request: number, key, strict }, deadlineMs);
+    else this.#outbox.send(node, { type: 'read', request: number, key, since, strict }, deadlineMs);
   }
 
   /** Values that wait for others to come count like those of a PUT (I14); how large they are is known only now. */

@@ -22,7 +22,7 @@ export class Probes {
 
   open(number: RequestNumber, ticket: Ticket, node: NodeId, deadlineMs: number): void {
     this.#live.add(number, { ticket, deadlineMs, bytes: 0 });
-    this.#outbox.send(node, { type: 'ping', request: number, heights: [] }, deadlineMs);
+    this.#outbox.send(node, { type: 'ping', request: number, epoch: 0, heights: [] }, deadlineMs);
   }
 
   end(number: RequestNumber, reachable: boolean): void {

@@ -7,7 +7,9 @@ import { LIMITS } from '../types.js';
 import { recordBytes } from '../versioning/record.js';
 import { encodeVersion, type VersionSeal } from '../versioning/version.js';
 import { Budget, LiveTable } from './liveTable.js';
+import { Again } from './again.js';
 import {
+  type Destination,
   type PutEvent,
   type PutState,
   type PutStep,
@@ -43,6 +45,12 @@ export interface CoordinatedPut {
 interface LivePut extends CoordinatedPut {
   readonly bytes: number;
   state: PutState;
+  set: WriteSet;
+  /** The epoch in which the replicas last changed, as of the set (R9). */
+  since: number;
+  /** To whom the record went last. */
+  readonly sent: Map<NodeId, Destination>;
+  readonly again: Again;
   written: { readonly record: VersionedRecord; readonly dot: Dot } | undefined;
 }
 
@@ -88,9 +96,54 @@ export class Puts {
   }
 
   /** The caller then has {@link Puts.resolve} called with the newest record here. */
-  open(number: RequestNumber, put: CoordinatedPut, set: WriteSet): void {
-    const state = startPut(set);
-    this.#live.add(number, { ...put, state, bytes: putBytes(put.put), written: undefined });
+  open(number: RequestNumber, put: CoordinatedPut, set: WriteSet, since: number): void {
+    this.#live.add(number, {
+      ...put,
+      ...{ set, since, state: startPut(set), bytes: putBytes(put.put), written: undefined },
+      ...{ sent: new Map(), again: new Again() },
+    });
+  }
+
+  /** `from` has another document than this node: it is sent the same record again, under whichever is newer (R9). */
+  onOtherEpoch(number: RequestNumber, from: NodeId): void {
+    const live = this.#live.get(number);
+    if (live) live.again.add(from, this.#outbox.now.monotonicMs);
+    else this.on(number, { type: 'answered', from, answer: 'refused' });
+  }
+
+  /**
+   * The document has changed. Where it has changed the replicas of a key, copies are counted anew, and the same record
+   * goes to those that it names: what an old directory acknowledged counts no more (R9, R10). Without a set this node may
+   * not coordinate the write any more, and cannot tell what becomes of it.
+   */
+  adopt(
+    setOf: (put: CoordinatedPut) => { readonly set: WriteSet; readonly since: number } | undefined,
+    suspects: ReadonlySet<NodeId>,
+  ): void {
+    for (const number of this.#live.numbers()) {
+      const live = this.#live.get(number);
+      const now = live && setOf(live);
+      if (!live || now?.since === live.since) continue;
+      if (now) this.#restart(number, live, now, suspects);
+      else this.on(number, { type: 'deadline' });
+    }
+  }
+
+  #restart(
+    number: RequestNumber,
+    live: LivePut,
+    { set, since }: { readonly set: WriteSet; readonly since: number },
+    suspects: ReadonlySet<NodeId>,
+  ): void {
+    const { state } = live;
+    const wanted = Math.min(live.set.wanted, set.others.length + 1);
+    live.set = { ...set, wanted };
+    live.since = since;
+    if (state.phase === 'resolving') live.state = startPut(live.set);
+    if (state.phase !== 'persisting' && state.phase !== 'replicating') return;
+    const persisting = stepPut(startPut(live.set), { type: 'resolved', record: state.record }).state;
+    live.state = persisting;
+    if (state.phase === 'replicating') this.on(number, { type: 'stored', suspects });
   }
 
   /**
@@ -150,6 +203,7 @@ export class Puts {
   expire(nowMs: number): void {
     for (const number of this.#live.expired(nowMs)) this.on(number, { type: 'deadline' });
     for (const number of this.#settling.expired(nowMs)) this.on(number, { type: 'deadline' });
+    for (const number of this.#live.numbers()) this.#sendAgain(number, nowMs);
   }
 
   #advance(number: RequestNumber, live: LivePut, step: PutStep): void {
@@ -164,11 +218,29 @@ export class Puts {
 
   #replicate(number: RequestNumber, live: LivePut, { to, record }: NonNullable<PutStep['send']>): void {
     const { key } = live.put;
-    for (const { node, hintFor } of to) {
-      const message = { type: 'write', request: number, key, record, ...(hintFor && { hintFor }) } as const;
+    const { since } = live;
+    for (const destination of to) {
+      const { node, hintFor } = destination;
+      const message = {
+        type: 'write',
+        request: number,
+        key,
+        since,
+        record,
+        ...(hintFor && { hintFor }),
+      } as const;
       if (hintFor !== undefined) this.#outbox.observe('standInAsked');
+      live.sent.set(node, destination);
       this.#outbox.send(node, message, live.deadlineMs);
     }
+  }
+
+  #sendAgain(number: RequestNumber, nowMs: number): void {
+    const live = this.#live.get(number);
+    if (live?.state.phase !== 'replicating') return;
+    const { record } = live.state;
+    const to = live.again.take(nowMs).flatMap((node) => live.sent.get(node) ?? []);
+    this.#replicate(number, live, { to, record });
   }
 
   #keepHints(key: Key, targets: readonly NodeId[] = []): void {

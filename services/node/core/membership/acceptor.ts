@@ -2,7 +2,8 @@ import type { AcceptAnswer, Ballot, PromiseAnswer } from '../protocol/membership
 import type { NodeId } from '../types.js';
 import { documentOf, documentText } from './documentText.js';
 import type { Documents } from './documents.js';
-import { type BallotVote, compareBallots } from './vote.js';
+import type { BallotVote } from '../protocol/vote.js';
+import { compareBallots } from './vote.js';
 import type { VoteFile } from './voteFile.js';
 
 export interface AcceptorOptions {

@@ -1,13 +1,14 @@
 import { assertNever } from '../assert.js';
 import type { Candidate, FoundAnswer, MembershipMessage } from '../protocol/membershipMessages.js';
-import type { ClusterDocument, NodeId } from '../types.js';
+import type { FoundingTrouble, FoundingView } from '../protocol/foundingView.js';
+import type { Proposal } from '../protocol/vote.js';
+import type { Cluster, ClusterDocument, NodeId } from '../types.js';
 import { Candidates, type Hello } from './candidates.js';
 import { documentOf } from './documentText.js';
 import { FoundingProposer, type FoundingProposerOptions } from './foundingProposer.js';
-import { type FoundingTrouble, type FoundingView, troublesOf } from './foundingView.js';
+import { troublesOf } from './foundingView.js';
 import { judge, suits } from './foundingVotes.js';
-import type { Cluster, DocumentPort } from './port.js';
-import type { Proposal } from './vote.js';
+import type { DocumentPort } from './port.js';
 import type { VoteFile } from './voteFile.js';
 import { Welcome } from './welcome.js';
 

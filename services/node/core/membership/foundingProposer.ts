@@ -5,7 +5,7 @@ import type { ClusterDocument, NodeId } from '../types.js';
 import { documentText, fitsMessage } from './documentText.js';
 import { foundingNode } from './foundingVotes.js';
 import type { DocumentPort } from './port.js';
-import type { Proposal } from './vote.js';
+import type { Proposal } from '../protocol/vote.js';
 import type { VoteFile } from './voteFile.js';
 
 export interface FoundingProposerOptions {

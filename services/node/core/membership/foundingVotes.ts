@@ -1,7 +1,7 @@
 import type { Candidate, FoundAnswer } from '../protocol/membershipMessages.js';
 import type { ClusterDocument, ClusterNode } from '../types.js';
 import { documentText } from './documentText.js';
-import type { Proposal, Vote } from './vote.js';
+import type { Proposal, Vote } from '../protocol/vote.js';
 
 /**
  * Who may get the vote of a node that has no document (R8). A vote binds: two clusters would each need the vote of a node

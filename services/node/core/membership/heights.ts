@@ -8,28 +8,31 @@ import type { Actor, Height, NodeId } from '../types.js';
  */
 export class Heights {
   readonly #self: NodeId;
+  readonly #actorOf: (node: NodeId) => Actor | undefined;
   readonly #heard: Map<NodeId, Height>;
   /** The last life of a node that began on an old copy of its directory. */
   readonly #strayed = new Map<NodeId, number>();
   #kept: ReadonlyMap<NodeId, Height>;
   #turn = 0;
 
-  constructor(self: NodeId, kept: ReadonlyMap<NodeId, Height>) {
+  /** @param actorOf the directory that the document lists for a node; undefined where it lists no such node */
+  constructor(self: NodeId, kept: ReadonlyMap<NodeId, Height>, actorOf: (node: NodeId) => Actor | undefined) {
     this.#self = self;
+    this.#actorOf = actorOf;
     this.#kept = kept;
     this.#heard = new Map(kept);
     this.#heard.delete(self);
   }
 
   /**
-   * Takes only what is later in the same directory. What a node says of itself is no better: on another directory, or on
+   * Takes only what is later in the same directory, and that is the one that the document lists. What a node says of itself is no better: on another directory, or on
    * an old copy, it does not know yet that it is, and has to be told what it was, however often that is lost (R12).
    */
   hear({ node, actor, incarnation, sequence }: NodeHeight): void {
-    if (node === this.#self) return;
+    if (node === this.#self || actor !== this.#actorOf(node)) return;
     const known = this.#heard.get(node);
     const height = { actor, incarnation, sequence };
-    if (known && !this.#isNews(node, height, known)) return;
+    if (known?.actor === actor && !this.#isNews(node, height, known)) return;
     this.#heard.set(node, height);
   }
 
@@ -50,7 +53,7 @@ export class Heights {
 
   /** A life that begins before the end of an earlier one stays on its old copy, also when it has got past that end. */
   #isNews(node: NodeId, height: Height, known: Height): boolean {
-    if (height.actor !== known.actor || height.incarnation < known.incarnation) return false;
+    if (height.incarnation < known.incarnation) return false;
     if (height.sequence > known.sequence) return height.incarnation > (this.#strayed.get(node) ?? 0);
     if (height.incarnation > known.incarnation) this.#strayed.set(node, height.incarnation);
     return false;
@@ -73,7 +76,7 @@ export class Heights {
 
 /**
  * Whether what others heard of this node shows that its directory is not the one it was: a later life of it, or more
- * batches than it had when it was opened, or another actor, under which its data was lost.
+ * batches than it had when it was opened. Another directory of the node, which was lost, says nothing of this one.
  */
 export function isOvertaken(
   own: {
@@ -84,7 +87,7 @@ export function isOvertaken(
   },
   heard: Height,
 ): boolean {
-  if (heard.actor !== own.actor) return true;
+  if (heard.actor !== own.actor) return false;
   if (heard.incarnation > own.incarnation) return true;
   return heard.incarnation === own.incarnation
     ? heard.sequence > own.sequence

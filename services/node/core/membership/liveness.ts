@@ -39,6 +39,17 @@ export function livenessTimes(nodeTimeoutMs: number): LivenessTimes {
   return { probeEveryMs: nodeTimeoutMs / 10, suspectAfterMs: nodeTimeoutMs / 4, deadAfterMs: nodeTimeoutMs };
 }
 
+function newPeer(nowMs: number): Peer {
+  return {
+    state: 'alive',
+    lastAnswerMs: nowMs,
+    nextProbeMs: 0,
+    answersSinceMs: undefined,
+    relapses: 0,
+    suspectedAtMs: 0,
+  };
+}
+
 export class LivenessView {
   readonly #times: LivenessTimes;
   readonly #peers = new Map<NodeId, Peer>();
@@ -46,15 +57,14 @@ export class LivenessView {
 
   constructor(others: readonly NodeId[], times: LivenessTimes) {
     this.#times = times;
+    this.setOthers(others);
+  }
+
+  /** Those that are new count as alive until they have been silent for long enough. */
+  setOthers(others: readonly NodeId[]): void {
+    for (const node of this.#peers.keys()) if (!others.includes(node)) this.#peers.delete(node);
     for (const node of others) {
-      this.#peers.set(node, {
-        state: 'alive',
-        lastAnswerMs: 0,
-        nextProbeMs: 0,
-        answersSinceMs: undefined,
-        relapses: 0,
-        suspectedAtMs: 0,
-      });
+      if (!this.#peers.has(node)) this.#peers.set(node, newPeer(this.#lastTickMs ?? 0));
     }
   }
 

@@ -1,7 +1,7 @@
 import type { Liveness } from '../protocol/events.js';
 import type { NodeHeight } from '../protocol/messages.js';
 import type { Outbox } from '../protocol/outbox.js';
-import type { Actor, Height, NodeId } from '../types.js';
+import type { Actor, ClusterDocument, Height, NodeId } from '../types.js';
 import { Heights, isOvertaken } from './heights.js';
 import { type LivenessChanges, livenessTimes, LivenessView } from './liveness.js';
 
@@ -14,7 +14,7 @@ export interface Directory {
 
 export interface MembershipOptions {
   readonly self: NodeId;
-  readonly others: readonly NodeId[];
+  readonly document: ClusterDocument;
   readonly nodeTimeoutMs: number;
   readonly directory: Directory;
   readonly heights: ReadonlyMap<NodeId, Height>;
@@ -37,6 +37,8 @@ export class Membership {
   readonly #liveness: LivenessView;
   readonly #heights: Heights;
   readonly #answered = new Set<NodeId>();
+  #document: ClusterDocument;
+  #others: readonly NodeId[] = [];
   #suspects: ReadonlySet<NodeId> = new Set();
   #own: Height;
   #keepHeightsAtMs = 0;
@@ -44,8 +46,24 @@ export class Membership {
   constructor(options: MembershipOptions) {
     this.#options = options;
     this.#own = options.directory;
-    this.#liveness = new LivenessView(options.others, livenessTimes(options.nodeTimeoutMs));
-    this.#heights = new Heights(options.self, options.heights);
+    this.#document = options.document;
+    this.#liveness = new LivenessView([], livenessTimes(options.nodeTimeoutMs));
+    this.#heights = new Heights(options.self, options.heights, (node) => this.#actorOf(node));
+    this.adopt(options.document);
+  }
+
+  /** Those who have left the document vouch for nothing. */
+  adopt(document: ClusterDocument): void {
+    this.#document = document;
+    this.#others = document.nodes.map(({ id }) => id).filter((id) => id !== this.#options.self);
+    for (const node of this.#answered) if (!this.#others.includes(node)) this.#answered.delete(node);
+    this.#liveness.setOthers(this.#others);
+    this.#suspects = this.#notAlive();
+  }
+
+  /** Every other node of the cluster. */
+  get others(): readonly NodeId[] {
+    return this.#others;
   }
 
   states(): ReadonlyMap<NodeId, Liveness> {
@@ -63,11 +81,11 @@ export class Membership {
 
   /** Whether a majority of the cluster, this node among them, has seen this life of it. */
   get majorityAnswered(): boolean {
-    return this.#answered.size + 1 > (this.#options.others.length + 1) / 2;
+    return this.#answered.size + 1 > (this.#others.length + 1) / 2;
   }
 
   get allAnswered(): boolean {
-    return this.#answered.size === this.#options.others.length;
+    return this.#answered.size === this.#others.length;
   }
 
   /** This node goes on under another actor. */
@@ -87,7 +105,9 @@ export class Membership {
     this.#own = { ...this.#own, sequence: Math.max(sequence, this.#own.sequence) };
     const changes = this.#liveness.tick(nowMs);
     for (const node of changes.probe) {
-      outbox.send(node, { type: 'ping', request: PROBE, heights: this.#tell(node) }, nowMs + nodeTimeoutMs);
+      const { epoch } = this.#document;
+      const ping = { type: 'ping', request: PROBE, epoch, heights: this.#tell(node) } as const;
+      outbox.send(node, ping, nowMs + nodeTimeoutMs);
     }
     if (changes.suspected.length > 0 || changes.recovered.length > 0) this.#suspects = this.#notAlive();
     this.#keepHeights(nowMs);
@@ -96,18 +116,20 @@ export class Membership {
 
   onPing(from: NodeId, heights: readonly NodeHeight[], request: number, deadlineMs: number): void {
     this.#hear(heights);
-    this.#options.outbox.send(from, { type: 'pong', request, heights: this.#tell(from) }, deadlineMs);
+    const { epoch } = this.#document;
+    const pong = { type: 'pong', request, epoch, heights: this.#tell(from) } as const;
+    this.#options.outbox.send(from, pong, deadlineMs);
   }
 
   /** Vouches for this life only where it speaks of it: a pong may answer a ping from before a restart (R12). */
   onPong(from: NodeId, heights: readonly NodeHeight[]): void {
-    const { self, others } = this.#options;
     this.answered(from);
     this.#hear(heights);
-    const about = heights.find(({ node }) => node === self);
+    const about = heights.find(({ node }) => node === this.#options.self);
     const knows =
-      about !== undefined && (about.incarnation >= this.#own.incarnation || this.#isOvertaken(about));
-    if (knows && others.includes(from)) this.#answered.add(from);
+      about?.actor === this.#own.actor &&
+      (about.incarnation >= this.#own.incarnation || this.#isOvertaken(about));
+    if (knows && this.#others.includes(from)) this.#answered.add(from);
   }
 
   /** A probe could not be routed. */
@@ -121,10 +143,10 @@ export class Membership {
 
   /** Of nodes outside the document nothing is kept. */
   #hear(heights: readonly NodeHeight[]): void {
-    const { self, others, onOvertaken } = this.#options;
+    const { self, onOvertaken } = this.#options;
     for (const height of heights) {
       if (height.node === self && this.#isOvertaken(height)) onOvertaken();
-      if (others.includes(height.node)) this.#heights.hear(height);
+      this.#heights.hear(height);
     }
   }
 
@@ -140,6 +162,10 @@ export class Membership {
   }
 
   #notAlive(): ReadonlySet<NodeId> {
-    return new Set(this.#options.others.filter((node) => !this.#liveness.isAlive(node)));
+    return new Set(this.#others.filter((node) => !this.#liveness.isAlive(node)));
+  }
+
+  #actorOf(node: NodeId): Actor | undefined {
+    return this.#document.nodes.find(({ id }) => id === node)?.actor;
   }
 }

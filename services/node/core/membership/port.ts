@@ -1,6 +1,6 @@
 import type { Message, RequestNumber } from '../protocol/messages.js';
-import type { ClusterDocument, Instant, NodeId } from '../types.js';
-import type { Vote } from './vote.js';
+import type { Vote } from '../protocol/vote.js';
+import type { Cluster, ClusterDocument, Instant, NodeId } from '../types.js';
 
 /**
  * What the machines of the cluster document want done; the node's outbox stands behind it. At most one vote and one
@@ -20,11 +20,4 @@ export interface DocumentPort {
   keepDocument(document: ClusterDocument): void;
   /** Keeps the first document, with the key of versions; answered by {@link Founding.onClusterKept}. */
   keepCluster(cluster: Cluster): void;
-}
-
-/** What all nodes of a cluster share from its founding on. */
-export interface Cluster {
-  readonly document: ClusterDocument;
-  /** Authenticates version strings: 32 random bytes. */
-  readonly versionKey: Uint8Array;
 }

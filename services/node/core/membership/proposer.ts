@@ -50,7 +50,7 @@ type Phase =
   /** Decided; it counts here when it is durable. */
   | { readonly step: 'adopting' };
 
-export const WISHES_MAX = 8;
+const WISHES_MAX = 8;
 const SUPERSEDED_MAX = 8;
 /** A pause doubles with each lost round, as often as this. */
 const DOUBLINGS_MAX = 5;

@@ -64,7 +64,7 @@ export function majorityOf(voters: number): number {
  * each other's way do not do so for ever.
  */
 export function spreadOf(jitter: number, node: NodeId, round: number): number {
-  let hash = (Math.floor(jitter * 2 ** 31) ^ (round % 2 ** 31)) >>> 0;
+  let hash = mixed(mixed(Math.floor(jitter * 2 ** 31)) ^ (round % 2 ** 31));
   for (let i = 0; i < node.length; i++) hash = mixed(hash ^ node.charCodeAt(i));
   return mixed(hash) / 2 ** 32;
 }

@@ -1,6 +1,6 @@
 import { assert } from '../assert.js';
 import type { DocumentPort } from './port.js';
-import type { Vote } from './vote.js';
+import type { Vote } from '../protocol/vote.js';
 
 /** Over it, what would be answered is forgotten, as if its message had been lost. */
 const WAITING_MAX = 64;

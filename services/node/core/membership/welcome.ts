@@ -1,7 +1,7 @@
 import { type Candidate, CANDIDATES_MAX } from '../protocol/membershipMessages.js';
-import type { NodeId } from '../types.js';
+import type { Cluster, NodeId } from '../types.js';
 import { documentText } from './documentText.js';
-import type { Cluster, DocumentPort } from './port.js';
+import type { DocumentPort } from './port.js';
 
 export interface WelcomeOptions {
   readonly self: Candidate;

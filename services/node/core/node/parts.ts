@@ -1,8 +1,12 @@
 import { Coordinator } from '../coordinator/coordinator.js';
-import { RequestNumbers } from '../coordinator/requestNumbers.js';
+import type { RequestNumbers } from '../coordinator/requestNumbers.js';
+import { BallotRegister } from '../membership/ballotRegister.js';
 import { Membership } from '../membership/membership.js';
+import { Rebuild } from '../membership/rebuild.js';
+import { REGISTER_TIMES } from '../membership/register.js';
 import type { NodeOptions } from '../nodeOptions.js';
-import { Outbox } from '../protocol/outbox.js';
+import type { Base } from './base.js';
+import type { Outbox } from '../protocol/outbox.js';
 import { Hints } from '../repair/hints.js';
 import { ReadRepairs } from '../repair/readRepairs.js';
 import { messageMsMax } from '../repair/reaping.js';
@@ -10,40 +14,105 @@ import { Repair } from '../repair/repair.js';
 import { Reads } from '../replica/reads.js';
 import { Replica } from '../replica/replica.js';
 import { createRing, type ReplicaSet, replicaSetsByKey, type Ring } from '../ring/replicaSets.js';
-import type { Key } from '../types.js';
+import type { Actor, Cluster, ClusterDocument, ClusterNode, Key } from '../types.js';
 
-/** The parts of a node. They know nothing of each other; what each needs of the others is handed to it here. */
+/**
+ * The parts of a node that belongs to a cluster. They know nothing of each other; what each needs of the others is handed
+ * to it here.
+ */
 export class NodeParts {
-  readonly outbox = new Outbox();
-  readonly ring: Ring;
+  readonly outbox: Outbox;
   readonly replicaSet: (key: Key) => ReplicaSet;
+  readonly register: BallotRegister;
   readonly membership: Membership;
   readonly hints: Hints;
   readonly replica: Replica;
   readonly reads: Reads;
   readonly readRepairs: ReadRepairs;
   readonly repair: Repair;
+  readonly rebuild: Rebuild;
   readonly coordinator: Coordinator;
+  readonly #options: NodeOptions;
   readonly #numbers: RequestNumbers;
+  readonly #onAdopted: (document: ClusterDocument) => void;
+  #ring: Ring;
 
-  constructor(options: NodeOptions) {
-    this.#numbers = new RequestNumbers(options.incarnation, options.spareActor);
-    this.ring = createRing(options.document);
-    this.replicaSet = replicaSetsByKey(this.ring, (key) => options.digests.md5(key));
+  constructor(
+    options: NodeOptions,
+    base: Base,
+    cluster: Cluster,
+    onAdopted: (document: ClusterDocument) => void,
+  ) {
+    this.#onAdopted = onAdopted;
+    this.#options = options;
+    this.#numbers = base.numbers;
+    this.outbox = base.outbox;
+    this.#ring = createRing(cluster.document);
+    this.replicaSet = replicaSetsByKey(
+      () => this.#ring,
+      (key) => options.digests.md5(key),
+    );
+    this.register = this.#createRegister(base, cluster.document);
     this.membership = this.#createMembership(options);
     this.hints = this.#createHints(options);
+    this.repair = this.#createRepair(options);
     this.replica = this.#createReplica(options);
     this.reads = this.#createReads(options);
     this.readRepairs = this.#createReadRepairs(options);
-    this.repair = this.#createRepair(options);
-    this.coordinator = this.#createCoordinator(options);
+    this.rebuild = this.#createRebuild(base);
+    this.coordinator = this.#createCoordinator(options, cluster.versionKey);
+    this.#connectAll();
+  }
+
+  get document(): ClusterDocument {
+    return this.register.document;
+  }
+
+  /** Whether the document lists this directory, and says that it holds everything. */
+  #listsAsComplete(actor: Actor): boolean {
+    return this.#listed?.actor === actor && this.#listed.state === 'complete';
+  }
+
+  get #listed(): ClusterNode | undefined {
+    return this.document.nodes.find(({ id }) => id === this.#options.self);
+  }
+
+  #createRegister(base: Base, document: ClusterDocument): BallotRegister {
+    return new BallotRegister({
+      self: this.#options.self,
+      document,
+      file: base.file,
+      times: REGISTER_TIMES,
+      jitter: this.#options.jitter,
+      port: base.documentPort,
+      onAdopted: (adopted) => {
+        this.#adopt(adopted);
+      },
+    });
+  }
+
+  /** It is durable here: from now on everything is answered under it (R9). */
+  #adopt(document: ClusterDocument): void {
+    this.#ring = createRing(document);
+    this.outbox.observe('documentAdopted');
+    this.membership.adopt(document);
+    this.#connectAll();
+    this.coordinator.adopt();
+    this.repair.adopt();
+    this.rebuild.adopt(document);
+    this.#onAdopted(document);
+  }
+
+  #connectAll(): void {
+    for (const { id, busAddress } of this.document.nodes) {
+      if (id !== this.#options.self) this.outbox.connect(id, busAddress);
+    }
   }
 
   #createMembership(options: NodeOptions): Membership {
-    const ids = options.document.nodes.map((node) => node.id);
     return new Membership({
       ...options,
-      others: ids.filter((id) => id !== options.self),
+      document: this.document,
       directory: options,
       outbox: this.outbox,
       onOvertaken: () => {
@@ -62,6 +131,7 @@ export class NodeParts {
       port: {
         isAlive: (target) => this.membership.isAlive(target),
         nextNumber: () => this.#numbers.next(),
+        sinceOf: (key) => this.replicaSet(key).since,
         handedOver: (key, record) => {
           this.replica.handedOver(key, record);
         },
@@ -77,6 +147,9 @@ export class NodeParts {
         forStrict: () => this.membership.majorityAnswered,
         forMints: () => this.membership.allAnswered,
       },
+      listsAsComplete: (actor) => this.#listsAsComplete(actor),
+      epoch: () => this.document.epoch,
+      sinceOf: (key) => this.replicaSet(key).since,
       holds: (key) => this.#holds(key, options),
       outbox: this.outbox,
       onRenounced: (actor) => {
@@ -92,20 +165,7 @@ export class NodeParts {
         },
       },
       standIn: this.hints,
-      watch: {
-        changed: (key, before, after) => {
-          this.repair.changed(key, before, after);
-        },
-        doubted: (key) => {
-          this.repair.doubted(key);
-        },
-        damaged: (key) => {
-          this.repair.damaged(key);
-        },
-        mended: (key) => {
-          this.repair.mended(key);
-        },
-      },
+      watch: this.repair,
     });
   }
 
@@ -114,6 +174,8 @@ export class NodeParts {
       holds: (key) => this.#holds(key, options),
       isComplete: () => this.replica.complete,
       countsFor: (strict) => this.replica.countsFor(strict),
+      epoch: () => this.document.epoch,
+      sinceOf: (key) => this.replicaSet(key).since,
       onDamaged: (key) => {
         this.repair.damaged(key);
       },
@@ -128,12 +190,18 @@ export class NodeParts {
   #createRepair(options: NodeOptions): Repair {
     return new Repair({
       ...options,
-      partitions: options.document.partitions,
-      others: options.document.nodes.map(({ id }) => id).filter((id) => id !== options.self),
+      partitions: this.document.partitions,
+      others: () => this.membership.others,
       outbox: this.outbox,
       nextNumber: () => this.#numbers.next(),
       port: {
-        ring: () => this.ring,
+        ring: () => this.#ring,
+        epoch: () => this.document.epoch,
+        isListedComplete: (node) =>
+          this.document.nodes.some(({ id, state }) => id === node && state === 'complete'),
+        exchanged: (peer) => {
+          this.rebuild.exchanged(peer);
+        },
         replicaSet: this.replicaSet,
         isComplete: () => this.replica.complete,
         isAlive: (node) => this.membership.isAlive(node),
@@ -163,35 +231,63 @@ export class NodeParts {
       timeoutMs: requestTimeoutMs,
       outbox: this.outbox,
       nextNumber: () => this.#numbers.next(),
+      sinceOf: (key) => this.replicaSet(key).since,
       mergeHere: (key, record) => {
         this.replica.repair(key, record);
       },
     });
   }
 
-  #createCoordinator(options: NodeOptions): Coordinator {
-    const replica = this.replica;
-    return new Coordinator(options, {
+  #createRebuild(base: Base): Rebuild {
+    return new Rebuild({
+      self: this.#options.self,
       outbox: this.outbox,
-      nextNumber: () => this.#numbers.next(),
       port: {
-        replicaSet: this.replicaSet,
-        suspects: () => this.membership.suspects,
-        countsFor: (strict) => replica.countsFor(strict),
-        noticeClock: (clock) => {
-          replica.noticeClock(clock);
+        document: () => this.document,
+        ring: () => this.#ring,
+        directories: () => ({ actor: this.replica.actor, voter: base.file.voter }),
+        addresses: this.#options,
+        mayKeepActor: () => this.replica.hasNeverMinted,
+        renounce: () => {
+          this.replica.renounce();
         },
-        nextEntry: () => replica.nextEntry(),
-        mint: (key, number) => {
-          replica.mint(key, number);
+        hasDamage: () => this.repair.damagedKeys > 0,
+        propose: (change, done) => {
+          this.register.propose(change, done);
         },
-        keepHint: (target, key) => {
-          this.hints.keep(target, key);
-        },
-        repair: (key, record, behind) => {
-          this.readRepairs.start(key, record, behind);
+        hurry: () => {
+          this.repair.hurry();
         },
       },
     });
+  }
+
+  #createCoordinator(options: NodeOptions, versionKey: Uint8Array): Coordinator {
+    const replica = this.replica;
+    return new Coordinator(
+      { ...options, versionKey },
+      {
+        outbox: this.outbox,
+        nextNumber: () => this.#numbers.next(),
+        port: {
+          replicaSet: this.replicaSet,
+          suspects: () => this.membership.suspects,
+          countsFor: (strict) => replica.countsFor(strict),
+          noticeClock: (clock) => {
+            replica.noticeClock(clock);
+          },
+          nextEntry: () => replica.nextEntry(),
+          mint: (key, number) => {
+            replica.mint(key, number);
+          },
+          keepHint: (target, key) => {
+            this.hints.keep(target, key);
+          },
+          repair: (key, record, behind) => {
+            this.readRepairs.start(key, record, behind);
+          },
+        },
+      },
+    );
   }
 }

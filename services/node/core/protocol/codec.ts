@@ -1,5 +1,5 @@
 import { assert } from '../assert.js';
-import type { Key, NodeId, VersionedRecord } from '../types.js';
+import type { Key, NodeId } from '../types.js';
 import {
   ACTOR_CHARS_MAX,
   ENCODED_RECORD_BYTES_MAX,
@@ -7,16 +7,18 @@ import {
   readRecord,
   writeRecord,
 } from '../versioning/recordCodec.js';
+import {
+  answerBytes,
+  readPullAnswer,
+  readReadAnswer,
+  readWriteAnswer,
+  recordBytes,
+  writePullAnswer,
+  writeReadAnswer,
+  writeWriteAnswer,
+} from './answerCodec.js';
 import { ByteReader, ByteWriter, DecodeError } from './bytes.js';
-import type {
-  ForwardAnswer,
-  Message,
-  NodeHeight,
-  PullAnswer,
-  ReadAnswer,
-  RequestNumber,
-  WriteAnswer,
-} from './messages.js';
+import type { ForwardAnswer, Message, NodeHeight, RequestNumber } from './messages.js';
 import { HEIGHTS_MAX } from './messages.js';
 import {
   INTEGER_BYTES_MAX,
@@ -33,7 +35,7 @@ import {
   writePutRequest,
 } from './requestCodec.js';
 import { comparisonBytes, readComparison, writeComparison } from './comparisonCodec.js';
-import { type WordCodec, wordCodec } from './words.js';
+import { wordCodec } from './words.js';
 import { membershipBytes, readMembership, writeMembership } from './membershipCodec.js';
 
 /**
@@ -75,10 +77,6 @@ const TYPES = wordCodec<Message['type']>({
   foundVote: 40,
   founded: 41,
 });
-const READ_CODES = { found: 0, missing: 1, incomplete: 2, refused: 3 } as const;
-const READ_STATUSES = wordCodec<ReadAnswer['status']>(READ_CODES);
-const PULL_STATUSES = wordCodec<PullAnswer['status']>({ ...READ_CODES, damaged: 4 });
-const WRITE_ANSWERS = wordCodec<WriteAnswer>({ stored: 0, refused: 1, incomplete: 2 });
 /** Whether the sender of a write asks for a hint. */
 const WRITES = wordCodec<'own' | 'hint'>({ own: 0, hint: 1 });
 const STRICTNESS = wordCodec<'any' | 'strict'>({ any: 0, strict: 1 });
@@ -117,20 +115,20 @@ export function writeMessage(out: ByteWriter, message: Message): void {
   out.varint(message.request);
   switch (message.type) {
     case 'read':
-      out.latin1(message.key);
+      out.latin1(message.key).varint(message.since);
       STRICTNESS.write(out, message.strict ? 'strict' : 'any');
       return;
     case 'readReply':
-      writeAnswer(out, READ_STATUSES, message.answer);
+      writeReadAnswer(out, message.answer);
       return;
     case 'write':
-      out.latin1(message.key);
+      out.latin1(message.key).varint(message.since);
       WRITES.write(out, message.hintFor === undefined ? 'own' : 'hint');
       if (message.hintFor !== undefined) out.text(message.hintFor);
       writeRecord(out, message.record);
       return;
     case 'writeReply':
-      WRITE_ANSWERS.write(out, message.answer);
+      writeWriteAnswer(out, message.answer);
       return;
     case 'forward':
       writePutRequest(out, message.put);
@@ -141,13 +139,14 @@ export function writeMessage(out: ByteWriter, message: Message): void {
       return;
     case 'ping':
     case 'pong':
+      out.varint(message.epoch);
       writeHeights(out, message.heights);
       return;
     case 'pull':
       out.latin1(message.key);
       return;
     case 'pulled':
-      writeAnswer(out, PULL_STATUSES, message.answer);
+      writePullAnswer(out, message.answer);
       return;
     case 'compare':
     case 'compared':
@@ -164,15 +163,6 @@ export function writeMessage(out: ByteWriter, message: Message): void {
   }
 }
 
-function writeAnswer<A extends PullAnswer>(
-  out: ByteWriter,
-  statuses: WordCodec<A['status']>,
-  answer: A,
-): void {
-  statuses.write(out, answer.status);
-  if (answer.status === 'found') writeRecord(out, answer.record);
-}
-
 function writeHeights(out: ByteWriter, heights: readonly NodeHeight[]): void {
   out.varint(heights.length);
   for (const { node, actor, incarnation, sequence } of heights) {
@@ -183,24 +173,27 @@ function writeHeights(out: ByteWriter, heights: readonly NodeHeight[]): void {
 function readBody(type: Message['type'], request: RequestNumber, input: ByteReader): Message {
   switch (type) {
     case 'read':
-      return { type, request, key: readKey(input), strict: STRICTNESS.read(input) === 'strict' };
+      return {
+        ...{ type, request, key: readKey(input), since: input.varint() },
+        strict: STRICTNESS.read(input) === 'strict',
+      };
     case 'readReply':
-      return { type, request, answer: readAnswer(input, READ_STATUSES.read(input)) };
+      return { type, request, answer: readReadAnswer(input) };
     case 'write':
-      return readWrite(request, readKey(input), input);
+      return readWrite(request, readKey(input), input.varint(), input);
     case 'writeReply':
-      return { type, request, answer: WRITE_ANSWERS.read(input) };
+      return { type, request, answer: readWriteAnswer(input) };
     case 'forward':
       return { type, request, put: readPutRequest(input) };
     case 'forwardReply':
       return { type, request, answer: readForwardAnswer(input) };
     case 'ping':
     case 'pong':
-      return { type, request, heights: readHeights(input) };
+      return { type, request, epoch: input.varint(), heights: readHeights(input) };
     case 'pull':
       return { type, request, key: readKey(input) };
     case 'pulled':
-      return { type, request, answer: readAnswer(input, PULL_STATUSES.read(input)) };
+      return { type, request, answer: readPullAnswer(input) };
     case 'compare':
     case 'compared':
     case 'leaves':
@@ -215,11 +208,11 @@ function readBody(type: Message['type'], request: RequestNumber, input: ByteRead
   }
 }
 
-function readWrite(request: RequestNumber, key: Key, input: ByteReader): Message {
+function readWrite(request: RequestNumber, key: Key, since: number, input: ByteReader): Message {
   const hintFor: NodeId | undefined = WRITES.read(input) === 'hint' ? readNode(input) : undefined;
   const record = readRecord(input);
-  if (hintFor === undefined) return { type: 'write', request, key, record };
-  return { type: 'write', request, key, record, hintFor };
+  const write = { type: 'write', request, key, since, record } as const;
+  return hintFor === undefined ? write : { ...write, hintFor };
 }
 
 function readHeights(input: ByteReader): NodeHeight[] {
@@ -234,11 +227,6 @@ function readHeights(input: ByteReader): NodeHeight[] {
   return heights;
 }
 
-function readAnswer<S extends PullAnswer['status']>(input: ByteReader, status: S) {
-  if (status === 'found') return { status: 'found', record: readRecord(input) } as const;
-  return { status: status as Exclude<S, 'found'> };
-}
-
 function readForwardAnswer(input: ByteReader): ForwardAnswer {
   const status = FORWARD_STATUSES.read(input);
   return status === 'done' ? { status, outcome: readPutOutcome(input) } : { status };
@@ -247,10 +235,10 @@ function readForwardAnswer(input: ByteReader): ForwardAnswer {
 function bodyBytes(message: Message): number {
   switch (message.type) {
     case 'read':
-      return keyBytes(message.key) + 1;
+      return keyBytes(message.key) + integerBytes(message.since) + 1;
     case 'readReply':
     case 'pulled':
-      return 1 + (message.answer.status === 'found' ? recordBytes(message.answer.record) : 0);
+      return answerBytes(message.answer);
     case 'pull':
       return keyBytes(message.key);
     case 'compare':
@@ -265,6 +253,7 @@ function bodyBytes(message: Message): number {
     case 'write':
       return (
         keyBytes(message.key) +
+        integerBytes(message.since) +
         1 +
         (message.hintFor === undefined ? 0 : nodeBytes(message.hintFor)) +
         recordBytes(message.record)
@@ -274,10 +263,10 @@ function bodyBytes(message: Message): number {
     case 'forwardReply':
       return 1 + (message.answer.status === 'done' ? putOutcomeBytes(message.answer.outcome) : 0);
     case 'writeReply':
-      return 1;
+      return 1 + INTEGER_BYTES_MAX;
     case 'ping':
     case 'pong':
-      return heightsBytes(message.heights);
+      return integerBytes(message.epoch) + heightsBytes(message.heights);
     default:
       return membershipBytes(message);
   }
@@ -290,18 +279,6 @@ function heightsBytes(heights: readonly NodeHeight[]): number {
     assert(actor.length > 0 && actor.length <= ACTOR_CHARS_MAX, 'an actor on the bus is within its bounds');
     bytes += nodeBytes(node) + INTEGER_BYTES_MAX + actor.length;
     bytes += integerBytes(incarnation) + integerBytes(sequence);
-  }
-  return bytes;
-}
-
-function recordBytes(record: VersionedRecord): number {
-  let bytes = 3 * INTEGER_BYTES_MAX;
-  for (const entry of record.clock) bytes += entry.actor.length + 3 * INTEGER_BYTES_MAX;
-  for (const { dot, value } of record.siblings) {
-    bytes += dot.actor.length + value.length + 3 * INTEGER_BYTES_MAX;
-  }
-  for (const { requestId, dot } of record.marks) {
-    bytes += 3 * requestId.length + dot.actor.length + 4 * INTEGER_BYTES_MAX;
   }
   return bytes;
 }

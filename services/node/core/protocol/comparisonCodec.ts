@@ -32,6 +32,7 @@ const EXPIRY = wordCodec<'live' | 'expired'>({ live: 0, expired: 1 });
 export function writeComparison(out: ByteWriter, message: Comparison): void {
   switch (message.type) {
     case 'compare':
+      out.varint(message.epoch);
       writeList(out, message.roots, ({ partition, root }) => out.varint(partition).varint(root));
       return;
     case 'compared':
@@ -73,7 +74,7 @@ export function writeComparison(out: ByteWriter, message: Comparison): void {
 export function readComparison(type: Comparison['type'], request: RequestNumber, input: ByteReader): Message {
   switch (type) {
     case 'compare':
-      return { type, request, roots: readList(input, ROOTS_MAX, readRoot) };
+      return { type, request, epoch: input.varint(), roots: readList(input, ROOTS_MAX, readRoot) };
     case 'compared': {
       const differing = readList(input, ROOTS_MAX, readPartition);
       return { type, request, differing, unready: readList(input, ROOTS_MAX, readPartition) };
@@ -108,9 +109,12 @@ export function readComparison(type: Comparison['type'], request: RequestNumber,
 export function comparisonBytes(message: Comparison): number {
   switch (message.type) {
     case 'compare':
-      return listBytes(message.roots, ROOTS_MAX, ({ partition, root }) => {
-        return partitionBytes(partition) + integerBytes(root);
-      });
+      return (
+        integerBytes(message.epoch) +
+        listBytes(message.roots, ROOTS_MAX, ({ partition, root }) => {
+          return partitionBytes(partition) + integerBytes(root);
+        })
+      );
     case 'compared':
       return (
         listBytes(message.differing, ROOTS_MAX, partitionBytes) +

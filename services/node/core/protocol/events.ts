@@ -1,4 +1,17 @@
-import type { Actor, Height, Hint, Instant, Key, NodeId, PositionRange, VersionedRecord } from '../types.js';
+import type {
+  Actor,
+  Cluster,
+  ClusterDocument,
+  Height,
+  Hint,
+  Instant,
+  Key,
+  NodeId,
+  PositionRange,
+  VersionedRecord,
+} from '../types.js';
+import type { FoundingView } from './foundingView.js';
+import type { Vote } from './vote.js';
 import type { GetOutcome, GetRequest, Message, PutOutcome, PutRequest, RequestNumber } from './messages.js';
 
 /** The runtime's name for a caller that waits; echoed in the `reply` effect. */
@@ -69,6 +82,11 @@ export type NodeEvent =
   | { readonly type: 'storeFailed'; readonly key: Key; readonly store: StoreId }
   | { readonly type: 'hintStored'; readonly target: NodeId; readonly key: Key; readonly durable: boolean }
   | { readonly type: 'renounceStored'; readonly durable: boolean }
+  | { readonly type: 'voteKept'; readonly durable: boolean }
+  | { readonly type: 'documentKept'; readonly durable: boolean }
+  | { readonly type: 'clusterKept'; readonly durable: boolean }
+  /** Another node is to be found there; what is left out of a later view is not gone (I13). */
+  | { readonly type: 'seen'; readonly node: NodeId; readonly busAddress: string }
   /** The view of a scan is fixed, between two batches: what was stored before is in it, and nothing that comes later. */
   | { readonly type: 'scanBegun'; readonly scan: ScanId }
   | { readonly type: 'scanned'; readonly scan: ScanId; readonly page: ScanPage }
@@ -109,7 +127,10 @@ export type Fact =
   | 'keyPulled'
   | 'keyMended'
   | 'strayFound'
-  | 'tombstoneReaped';
+  | 'tombstoneReaped'
+  | 'documentAdopted'
+  | 'rebuildBegun'
+  | 'rebuildFinished';
 
 /** Everything a node can want done, in the order given. `send` of a record never precedes its `stored` (R1). */
 export type Effect =
@@ -140,6 +161,14 @@ export type Effect =
   /** This directory goes on under `actor`, whose counters up to `counter` are used, and is not complete (I4, R12); answered by `renounceStored`. */
   | { readonly type: 'renounce'; readonly actor: Actor; readonly counter: number }
   | { readonly type: 'keepHeights'; readonly heights: ReadonlyMap<NodeId, Height> }
+  /** The bus can reach the node there from now on. */
+  | { readonly type: 'connect'; readonly node: NodeId; readonly busAddress: string }
+  /** Replaces the file of this node's vote (R7); answered by `voteKept`. */
+  | { readonly type: 'keepVote'; readonly vote: Vote }
+  /** Replaces the document beside the database; answered by `documentKept`. */
+  | { readonly type: 'keepDocument'; readonly document: ClusterDocument }
+  /** Keeps a first document, with the key of versions; answered by `clusterKept`. */
+  | { readonly type: 'keepCluster'; readonly cluster: Cluster }
   /** Answered by `scanBegun`, or `scanFailed`; each `scanNext` by `scanned`, or `scanFailed`. */
   | { readonly type: 'scan'; readonly scan: ScanId; readonly range: ScanRange }
   | { readonly type: 'scanNext'; readonly scan: ScanId }
@@ -159,6 +188,10 @@ export interface SteppingNode {
 }
 
 export interface NodeView {
+  /** The newest cluster document that is durable here; none before this node is in a cluster. */
+  readonly document: ClusterDocument | undefined;
+  /** Before it is. */
+  readonly founding: FoundingView | undefined;
   /** Whether this node's copies and misses count (R3). */
   readonly complete: boolean;
   /** Whether every other node has seen this life of it, so that its own actor mints (R12). */

@@ -44,6 +44,15 @@ export type PullAnswer = ReadAnswer | { readonly status: 'damaged' };
 /** What a replica says of a write: `stored` means durable (I1); an incomplete replica keeps it, but it counts for nothing. */
 export type WriteAnswer = 'stored' | 'incomplete' | 'refused';
 
+/**
+ * Sender and receiver do not mean the same replicas: the partition has changed in the document of one of them, and not yet
+ * in that of the other (R9). Nothing was done; `epoch` is that of the receiver's document.
+ */
+export interface OtherEpoch {
+  readonly status: 'otherEpoch';
+  readonly epoch: number;
+}
+
 export type GetOutcome =
   | {
       readonly ok: true;
@@ -106,23 +115,36 @@ export type Message =
       readonly type: 'read';
       readonly request: RequestNumber;
       readonly key: Key;
+      /** The epoch in which the replicas of the key last changed, as the sender knows it (R9). */
+      readonly since: number;
       /** A node that does not know yet whether its directory is an old copy counts for nothing then (R12). */
       readonly strict: boolean;
     }
-  | { readonly type: 'readReply'; readonly request: RequestNumber; readonly answer: ReadAnswer }
+  | { readonly type: 'readReply'; readonly request: RequestNumber; readonly answer: ReadAnswer | OtherEpoch }
   | {
       readonly type: 'write';
       readonly request: RequestNumber;
       readonly key: Key;
+      readonly since: number;
       readonly record: VersionedRecord;
       /** Asks a fallback to stand in for this primary, and to keep the write until it has it (R4). */
       readonly hintFor?: NodeId;
     }
-  | { readonly type: 'writeReply'; readonly request: RequestNumber; readonly answer: WriteAnswer }
+  | {
+      readonly type: 'writeReply';
+      readonly request: RequestNumber;
+      readonly answer: WriteAnswer | OtherEpoch;
+    }
   | { readonly type: 'forward'; readonly request: RequestNumber; readonly put: PutRequest }
   | { readonly type: 'forwardReply'; readonly request: RequestNumber; readonly answer: ForwardAnswer }
   /** Anti-entropy: which of these partitions differ at the receiver? */
-  | { readonly type: 'compare'; readonly request: RequestNumber; readonly roots: readonly PartitionRoot[] }
+  | {
+      readonly type: 'compare';
+      readonly request: RequestNumber;
+      /** Of the sender's document; whoever is behind adopts it before it answers (R9). */
+      readonly epoch: number;
+      readonly roots: readonly PartitionRoot[];
+    }
   | {
       readonly type: 'compared';
       readonly request: RequestNumber;
@@ -160,8 +182,15 @@ export type Message =
     }
   /** Indexes of the items that the receiver agreed to. */
   | { readonly type: 'reaped'; readonly request: RequestNumber; readonly agreed: readonly number[] }
-  | { readonly type: 'ping'; readonly request: RequestNumber; readonly heights: readonly NodeHeight[] }
-  | { readonly type: 'pong'; readonly request: RequestNumber; readonly heights: readonly NodeHeight[] };
+  | ({ readonly type: 'ping' } & Probe)
+  | ({ readonly type: 'pong' } & Probe);
+
+interface Probe {
+  readonly request: RequestNumber;
+  /** Of the sender's document. */
+  readonly epoch: number;
+  readonly heights: readonly NodeHeight[];
+}
 
 /** `declined`: nothing was done and another primary may be asked (R6). */
 export type ForwardAnswer =

@@ -1,4 +1,14 @@
-import type { Actor, Height, Hint, Instant, Key, NodeId, VersionedRecord } from '../types.js';
+import type {
+  Actor,
+  Cluster,
+  ClusterDocument,
+  Height,
+  Hint,
+  Instant,
+  Key,
+  NodeId,
+  VersionedRecord,
+} from '../types.js';
 import type {
   Effect,
   Fact,
@@ -10,6 +20,7 @@ import type {
   Ticket,
 } from './events.js';
 import type { Message } from './messages.js';
+import type { Vote } from './vote.js';
 
 /** Collects what one step wants done, in order; the only way out of the core. */
 export class Outbox {
@@ -71,6 +82,22 @@ export class Outbox {
 
   keepHeights(heights: ReadonlyMap<NodeId, Height>): void {
     this.#effects.push({ type: 'keepHeights', heights });
+  }
+
+  connect(node: NodeId, busAddress: string): void {
+    this.#effects.push({ type: 'connect', node, busAddress });
+  }
+
+  keepVote(vote: Vote): void {
+    this.#effects.push({ type: 'keepVote', vote });
+  }
+
+  keepDocument(document: ClusterDocument): void {
+    this.#effects.push({ type: 'keepDocument', document });
+  }
+
+  keepCluster(cluster: Cluster): void {
+    this.#effects.push({ type: 'keepCluster', cluster });
   }
 
   scan(scan: ScanId, range: ScanRange): void {

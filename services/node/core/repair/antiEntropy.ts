@@ -17,6 +17,10 @@ export interface AntiEntropyOptions extends Omit<
   readonly everyMs: number;
   readonly isComplete: () => boolean;
   readonly isAlive: (node: NodeId) => boolean;
+  /** Whether a comparison with the node is worth anything. */
+  readonly isListedComplete: (node: NodeId) => boolean;
+  /** Everything of the node's that was missing here has been pulled. */
+  readonly exchanged: (peer: NodeId) => void;
   /** The other nodes, and the partitions that each holds together with this one. */
   readonly shared: () => ReadonlyMap<NodeId, readonly Partition[]>;
 }
@@ -52,6 +56,11 @@ export class AntiEntropy {
     for (const peer of this.#dueAtMs.keys()) this.#dueAtMs.set(peer, 0);
   }
 
+  /** The comparison under way counts for nothing. */
+  abandon(): void {
+    this.#underway?.end('failed');
+  }
+
   tick(nowMs: number): void {
     const { isAlive } = this.#options;
     if (this.#underway && !isAlive(this.#underway.peer)) this.#underway.end('failed');
@@ -61,13 +70,13 @@ export class AntiEntropy {
 
   /** The first comparisons come after a pause: a node that starts has better things to do. */
   #begin(nowMs: number): void {
-    const { everyMs, shared, isAlive } = this.#options;
+    const { everyMs, shared, isAlive, isListedComplete } = this.#options;
     let next: { readonly peer: NodeId; readonly partitions: readonly Partition[] } | undefined;
     let earliest = nowMs;
     for (const [peer, partitions] of shared()) {
       const dueAtMs = this.#dueAtMs.get(peer) ?? nowMs + everyMs;
       this.#dueAtMs.set(peer, dueAtMs);
-      if (dueAtMs > earliest || !isAlive(peer)) continue;
+      if (dueAtMs > earliest || !isAlive(peer) || !isListedComplete(peer)) continue;
       earliest = dueAtMs;
       next = { peer, partitions };
     }
@@ -98,7 +107,10 @@ export class AntiEntropy {
     const { monotonicMs: atMs } = outbox.now;
     this.#underway = undefined;
     this.#dueAtMs.set(peer, atMs + everyMs);
-    if (how !== 'failed') this.#last.set(peer, { atMs, how });
+    if (how !== 'failed') {
+      this.#last.set(peer, { atMs, how });
+      this.#options.exchanged(peer);
+    }
     outbox.observe(FACTS[how]);
   }
 }

@@ -15,6 +15,8 @@ export interface ComparisonsOptions {
   readonly outbox: Outbox;
   /** Whether a comparison with this node is worth anything: it holds the partition, and all of it (R3). */
   readonly answersFor: (partition: Partition) => boolean;
+  /** Of the document. */
+  readonly epoch: () => number;
   readonly isExpired: (record: VersionedRecord) => boolean;
 }
 
@@ -31,12 +33,14 @@ export class Comparisons {
     this.#options = options;
   }
 
-  onCompare(from: NodeId, { request, roots }: Ask<'compare'>, deadlineMs: number): void {
+  /** Whoever is behind adopts the document first: what it acknowledged before is then in its tree (R9, R10). */
+  onCompare(from: NodeId, { request, epoch, roots }: Ask<'compare'>, deadlineMs: number): void {
     const { trees, outbox, answersFor } = this.#options;
+    const isBehind = this.#options.epoch() < epoch;
     const differing: Partition[] = [];
     const unready: Partition[] = [];
     for (const { partition, root } of roots) {
-      if (!answersFor(partition) || !trees.want(partition)) unready.push(partition);
+      if (isBehind || !answersFor(partition) || !trees.want(partition)) unready.push(partition);
       else if (trees.root(partition) !== root) differing.push(partition);
     }
     outbox.sendBulk(from, { type: 'compared', request, differing, unready }, deadlineMs);

@@ -3,7 +3,10 @@ import { differingLeaves } from './hashTrees.js';
 import { inTurns } from './inTurns.js';
 import { type ExchangeParts, repairSpan, type Span } from './spanRepair.js';
 
-/** `same`: no difference was found; `repaired`: everything of the other's that was missing here was pulled. */
+/**
+ * `same`: no difference was found; `repaired`: everything of the other's that was missing here was pulled; `failed`: some of
+ * it was not.
+ */
 export type ExchangeEnd = 'same' | 'repaired' | 'failed';
 
 export interface ExchangeOptions extends ExchangeParts {
@@ -22,6 +25,8 @@ const SPAN_LEAVES_MAX = 16;
 /** Until trees that were being built are looked at again; after some vain looks others get their turn. */
 const UNREADY_PAUSE_MS = 250;
 const VAIN_LOOKS_MAX = 20;
+/** A key that cannot be had or kept is left out; after so many the fault lies elsewhere. */
+const KEYS_LEFT_OUT_MAX = 16;
 /** Without any step forward for so long the exchange is given up. */
 const PATIENCE_MS = 60_000;
 
@@ -36,8 +41,11 @@ export class Exchange {
   /** Of the partitions at hand: whose roots are still to be compared, and whose differed. */
   #unread: readonly Partition[] = [];
   #differing: readonly Partition[] = [];
+  #atHand = 0;
   #differed = false;
   #vainLooks = 0;
+  #keysLeftOut = 0;
+  #isWhole = true;
   #ended = false;
   /** What is to be done at that time; nothing while answers are waited for. */
   #next: { readonly atMs: number; readonly then: () => void } | undefined;
@@ -77,12 +85,14 @@ export class Exchange {
   readonly #nextPartitions = (): void => {
     this.#unread = this.#left.splice(0, PARTITIONS_AT_ONCE);
     this.#differing = [];
+    this.#atHand = this.#unread.length;
     if (this.#unread.length > 0) this.#compareRoots();
+    else if (!this.#isWhole) this.end('failed');
     else this.end(this.#differed ? 'repaired' : 'same');
   };
 
   readonly #compareRoots = (): void => {
-    const { trees, asks, peer, timeoutMs } = this.#options;
+    const { trees, asks, peer, timeoutMs, epoch } = this.#options;
     const ready = this.#unread.filter((partition) => trees.want(partition));
     const roots = ready.map((partition) => ({ partition, root: trees.root(partition) ?? 0 }));
     if (roots.length === 0) {
@@ -91,7 +101,7 @@ export class Exchange {
     }
     asks.ask(
       peer,
-      (request) => ({ type: 'compare', request, roots }),
+      (request) => ({ type: 'compare', request, epoch: epoch(), roots }),
       timeoutMs,
       (reply) => {
         if (this.#ended) return;
@@ -114,13 +124,26 @@ export class Exchange {
     this.#unread = this.#unread.filter((partition) => !told.has(partition));
     this.#differing = [...this.#differing, ...[...told].filter((partition) => differing.has(partition))];
     if (this.#unread.length > 0) this.#lookAgain();
-    else if (this.#differing.length === 0) this.#nextPartitions();
+    else this.#onAllCompared();
+  }
+
+  #onAllCompared(): void {
+    if (this.#differing.length === 0) this.#nextPartitions();
     else this.#compareTwice();
   }
 
   #lookAgain(): void {
-    if (++this.#vainLooks > VAIN_LOOKS_MAX) this.end('failed');
-    else this.#later(UNREADY_PAUSE_MS, this.#compareRoots);
+    if (++this.#vainLooks <= VAIN_LOOKS_MAX) {
+      this.#later(UNREADY_PAUSE_MS, this.#compareRoots);
+    } else if (this.#unread.length === this.#atHand) {
+      this.end('failed');
+    } else {
+      // One partition that cannot be read, there or here, must not stand in the way of all others.
+      this.#isWhole = false;
+      this.#unread = [];
+      this.#vainLooks = 0;
+      this.#onAllCompared();
+    }
   }
 
   #compareTwice(): void {
@@ -168,10 +191,16 @@ export class Exchange {
   }
 
   #repair(spans: readonly Span[]): void {
-    const pulled = (): void => {
-      this.#differed = true;
+    const pulled = (kept: boolean): boolean => {
       this.#step();
-      this.#options.onPulled();
+      if (kept) {
+        this.#differed = true;
+        this.#options.onPulled();
+      } else {
+        this.#isWhole = false;
+        this.#keysLeftOut += 1;
+      }
+      return this.#keysLeftOut <= KEYS_LEFT_OUT_MAX;
     };
     const repair = (span: Span, done: (ok: boolean) => void): void => {
       if (this.#ended) return;

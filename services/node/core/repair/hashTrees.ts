@@ -60,7 +60,7 @@ export class HashTrees {
   want(partition: Partition): boolean {
     const tree = this.#trees.get(partition);
     if (tree?.isReady) return true;
-    if (!tree) this.#wanted.add(partition);
+    if (!tree && this.#building !== partition) this.#wanted.add(partition);
     this.#buildNext();
     return false;
   }

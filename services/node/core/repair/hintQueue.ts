@@ -14,6 +14,10 @@ export interface KeptHint {
   readonly waiters: ((durable: boolean) => void)[];
 }
 
+export function newHint(key: Key, order: number): KeptHint {
+  return { key, order, phase: 'waiting', durable: false, storing: false, again: false, waiters: [] };
+}
+
 const PAUSE_MS = { first: 100, longest: 5000 } as const;
 
 /** The hints for one target, oldest first, and how deliveries to it have gone lately. */

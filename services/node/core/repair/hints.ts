@@ -1,15 +1,17 @@
 import type { ReadResult } from '../protocol/events.js';
-import type { RequestNumber, WriteAnswer } from '../protocol/messages.js';
+import type { OtherEpoch, RequestNumber, WriteAnswer } from '../protocol/messages.js';
 import type { Outbox } from '../protocol/outbox.js';
 import type { Hint, Key, NodeId, VersionedRecord } from '../types.js';
 import { recordBytes } from '../versioning/record.js';
-import { HintQueue, type KeptHint } from './hintQueue.js';
+import { HintQueue, type KeptHint, newHint } from './hintQueue.js';
 
 /** How hints reach the rest of the node. */
 export interface HintPort {
   /** Whether this node thinks that the target would answer. */
   isAlive(target: NodeId): boolean;
   nextNumber(): RequestNumber;
+  /** In which epoch the replicas of a key last changed (R9). */
+  sinceOf(key: Key): number;
   /** The last hint of a key is delivered: its record here may be dropped where nothing was merged into it since. */
   handedOver(key: Key, record: VersionedRecord): void;
 }
@@ -17,7 +19,6 @@ export interface HintPort {
 export interface HintOptions {
   readonly hintsMax: number;
   readonly timeoutMs: number;
-  /** No delivery lives longer (R13). */
   readonly messageMsMax: number;
   readonly kept: readonly Hint[];
   readonly outbox: Outbox;
@@ -34,12 +35,10 @@ interface Delivery {
 }
 
 /** Under way to one target at a time. */
-const DELIVERIES_MAX = 32;
-const DELIVERY_BYTES_MAX = 4 * 1024 * 1024;
-/** A delivery has a second more for each of these: large ones take their time on a slow link. */
+const WINDOW = { count: 32, bytes: 4 * 1024 * 1024 } as const;
+/** Large deliveries take their time on a slow link. */
 const BYTES_PER_SECOND_MIN = 1024 * 1024;
-/** A tick. */
-const STORED_AGAIN_MAX = 64;
+const STORED_AGAIN_A_TICK = 64;
 
 /**
  * The writes that this node keeps for others (R4). A hint is a durable note "this node may lack this key"; the record
@@ -156,18 +155,20 @@ export class Hints {
     }
   }
 
-  onAnswer(request: RequestNumber, answer: WriteAnswer): void {
+  /** What the target keeps, but for nothing, is delivered again when it counts. */
+  onAnswer(request: RequestNumber, answer: WriteAnswer | OtherEpoch): void {
     const delivery = this.#end(request);
     if (!delivery) return;
     const { queue, hint, record } = delivery;
-    if (answer === 'refused') {
-      queue.retry(hint, this.#nowMs);
+    if (answer !== 'stored') {
+      queue.toTheEnd(hint);
+      queue.pause(this.#nowMs);
       return;
     }
     queue.succeeded();
     this.#outbox.observe('hintDelivered');
     if (hint.again) queue.retry(hint);
-    else this.#delivered(queue, hint, answer === 'stored' ? record : undefined);
+    else this.#delivered(queue, hint, record);
     this.#deliver(queue);
   }
 
@@ -196,7 +197,7 @@ export class Hints {
   }
 
   #storeAgain(): void {
-    let left = STORED_AGAIN_MAX;
+    let left = STORED_AGAIN_A_TICK;
     for (const [hint, target] of this.#unstored) {
       if (left-- === 0) return;
       this.#unstored.delete(hint);
@@ -248,24 +249,26 @@ export class Hints {
   /** How many more may be loaded: records are taken to be as large as the last one. */
   #room({ loading, sent, sentBytes, lastBytes }: HintQueue): number {
     const underway = loading + sent;
-    const bytesLeft = DELIVERY_BYTES_MAX - sentBytes - loading * lastBytes;
+    const bytesLeft = WINDOW.bytes - sentBytes - loading * lastBytes;
     const fitting = Math.floor(bytesLeft / Math.max(1, lastBytes));
-    return Math.min(DELIVERIES_MAX - underway, Math.max(fitting, underway === 0 ? 1 : 0));
+    return Math.min(WINDOW.count - underway, Math.max(fitting, underway === 0 ? 1 : 0));
   }
 
   #send(queue: HintQueue, hint: KeptHint, record: VersionedRecord): void {
     const request = this.#options.port.nextNumber();
     const bytes = recordBytes(record);
     const { timeoutMs, messageMsMax } = this.#options;
-    const lifeMs = timeoutMs + Math.floor((1000 * bytes) / BYTES_PER_SECOND_MIN);
-    const deadlineMs = this.#nowMs + Math.min(lifeMs, messageMsMax);
+    const transferMs = Math.floor((1000 * bytes) / BYTES_PER_SECOND_MIN);
+    const deadlineMs = this.#nowMs + Math.min(timeoutMs + transferMs, messageMsMax);
     hint.phase = 'sent';
     queue.loading -= 1;
     queue.sent += 1;
     queue.sentBytes += bytes;
     queue.lastBytes = bytes;
     this.#deliveries.set(request, { queue, hint, record, bytes, deadlineMs });
-    this.#outbox.sendBulk(queue.target, { type: 'write', request, key: hint.key, record }, deadlineMs);
+    const since = this.#options.port.sinceOf(hint.key);
+    const write = { type: 'write', request, key: hint.key, since, record } as const;
+    this.#outbox.sendBulk(queue.target, write, deadlineMs);
   }
 
   #later(queue: HintQueue, hint: KeptHint): void {
@@ -283,10 +286,9 @@ export class Hints {
     return delivery;
   }
 
-  /** Without a record the target has it, but for nothing: the copy here goes on to count. */
-  #delivered(queue: HintQueue, hint: KeptHint, record: VersionedRecord | undefined): void {
+  #delivered(queue: HintQueue, hint: KeptHint, record: VersionedRecord): void {
     this.#forget(queue, hint);
-    if (record && !this.has(hint.key)) this.#options.port.handedOver(hint.key, record);
+    if (!this.has(hint.key)) this.#options.port.handedOver(hint.key, record);
   }
 
   #forget(queue: HintQueue, hint: KeptHint): void {
@@ -295,8 +297,4 @@ export class Hints {
     this.#total -= 1;
     this.#outbox.forgetHint(queue.target, hint.key);
   }
-}
-
-function newHint(key: Key, order: number): KeptHint {
-  return { key, order, phase: 'waiting', durable: false, storing: false, again: false, waiters: [] };
 }

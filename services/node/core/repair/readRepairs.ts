@@ -12,6 +12,8 @@ export interface ReadRepairOptions {
   readonly timeoutMs: number;
   readonly outbox: Outbox;
   readonly nextNumber: () => RequestNumber;
+  /** In which epoch the replicas of a key last changed (R9). */
+  readonly sinceOf: (key: Key) => number;
   /** Merges into the record of this node. */
   readonly mergeHere: (key: Key, record: VersionedRecord) => void;
 }
@@ -31,7 +33,7 @@ export class ReadRepairs {
 
   /** Over the bound a repair is left out: the record is safe where it is. */
   start(key: Key, record: VersionedRecord, behind: readonly NodeId[]): void {
-    const { self, repairsMax, timeoutMs, outbox, nextNumber, mergeHere } = this.#options;
+    const { self, repairsMax, timeoutMs, outbox, nextNumber, sinceOf, mergeHere } = this.#options;
     for (const node of behind) {
       if (this.#underway.size >= repairsMax) {
         outbox.observe('readRepairSkipped');
@@ -45,7 +47,7 @@ export class ReadRepairs {
       const request = nextNumber();
       const deadlineMs = outbox.now.monotonicMs + timeoutMs;
       this.#underway.set(request, deadlineMs);
-      outbox.sendBulk(node, { type: 'write', request, key, record }, deadlineMs);
+      outbox.sendBulk(node, { type: 'write', request, key, since: sinceOf(key), record }, deadlineMs);
     }
   }
 

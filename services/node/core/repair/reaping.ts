@@ -16,7 +16,8 @@ import { expiresInMs } from './tombstones.js';
  * partition asks *every* node of the cluster, twice: replicas must be complete and have that very tombstone or nothing,
  * everybody else nothing, and nobody a hint. Between the two questions every message dies that was on its way at the
  * first, so that after the second no older value is left anywhere that could come back (I10). A node that is away is
- * waited for, however long it takes.
+ * waited for, however long it takes. What the owner of the partition has not reaped after a while, because it lost the
+ * tombstone or another replica did not hear that it should, the next replica takes up in its turn.
  */
 export interface ReapingOptions {
   readonly self: NodeId;
@@ -28,8 +29,8 @@ export interface ReapingOptions {
   readonly trees: HashTrees;
   readonly asks: Asks;
   readonly checks: ReapChecks;
-  /** This node's part of a partition is to care for its tombstones. */
-  readonly owns: (partition: Partition) => boolean;
+  /** This node's place among the replicas of a partition, its owner first; -1 where it is none. */
+  readonly placeAmong: (partition: Partition) => number;
   readonly others: () => readonly NodeId[];
   readonly isAlive: (node: NodeId) => boolean;
   /** Forgets the key here, if it still is that record, and nobody is owed it. */
@@ -41,6 +42,8 @@ interface Round {
   readonly secondAtMs: number;
 }
 
+/** Of the grace time, from the turn of one replica to that of the next. */
+const TURN = 1 / 2;
 const EVERY_MS = { least: 200, most: 60_000 } as const;
 /** No message of repair lives longer; see {@link messageMsMax}. */
 const MESSAGE_MS_MAX = 120_000;
@@ -84,18 +87,20 @@ export class Reaping {
   }
 
   #begin(nowMs: number): void {
-    const { partitions, owns, trees } = this.#options;
+    const { partitions, placeAmong, trees } = this.#options;
     for (let tried = 0; tried < partitions; tried++) {
       const partition = this.#next as Partition;
       this.#next = (this.#next + 1) % partitions;
       const isDue = nowMs >= (this.#dueAtMs.get(partition) ?? 0);
-      if (!isDue || !owns(partition) || !trees.want(partition) || trees.tombstones(partition) === 0) continue;
-      this.#collect(partition);
+      const place = placeAmong(partition);
+      if (!isDue || place < 0 || !trees.want(partition) || trees.tombstones(partition) === 0) continue;
+      this.#collect(partition, this.#options.graceMs * (1 + place * TURN));
       return;
     }
   }
 
-  #collect(partition: Partition): void {
+  /** `ageMs`: of tombstones that are to be reaped. */
+  #collect(partition: Partition, ageMs: number): void {
     const { scans, partitions, outbox, graceMs } = this.#options;
     const items: ReapItem[] = [];
     let soonestMs = graceMs;
@@ -109,7 +114,7 @@ export class Reaping {
     const cancel = scans.start(rangeOf(partition, partitions), {
       page: ({ entries }) => {
         for (const { key, record } of entries) {
-          const inMs = expiresInMs(record, outbox.now.wallMs, graceMs);
+          const inMs = expiresInMs(record, outbox.now.wallMs, ageMs);
           if (inMs > 0) soonestMs = Math.min(soonestMs, inMs);
           else if (items.length < REAP_ITEMS_MAX) items.push({ key, hash: hashRecord(key, record) });
         }
@@ -172,7 +177,7 @@ export class Reaping {
 
   /** Where that does not arrive, the tombstone stays, and a later round finds nothing against it. */
   #drop(items: readonly ReapItem[]): void {
-    const { others, asks, timeoutMs, reap } = this.#options;
+    const { others, asks, timeoutMs, reap, outbox } = this.#options;
     if (items.length === 0) return;
     for (const node of others()) {
       asks.ask(
@@ -182,6 +187,9 @@ export class Reaping {
         () => undefined,
       );
     }
-    for (const item of items) reap(item);
+    for (const item of items) {
+      reap(item);
+      outbox.observe('tombstoneReaped');
+    }
   }
 }

@@ -17,6 +17,12 @@ import { isExpired } from './tombstones.js';
 /** How repair reaches the rest of its node; they meet in node.ts. */
 export interface RepairPort {
   ring(): Ring;
+  /** Of the document. */
+  epoch(): number;
+  /** Whether the document says that the node holds everything. */
+  isListedComplete(node: NodeId): boolean;
+  /** Everything of the node's that was missing here has been pulled. */
+  exchanged(peer: NodeId): void;
   replicaSet(key: Key): ReplicaSet;
   isComplete(): boolean;
   isAlive(node: NodeId): boolean;
@@ -40,7 +46,7 @@ export interface RepairOptions {
   readonly antiEntropyMs: number;
   readonly tombstoneGraceMs: number;
   /** Every other node of the cluster. */
-  readonly others: readonly NodeId[];
+  readonly others: () => readonly NodeId[];
   readonly outbox: Outbox;
   readonly nextNumber: () => RequestNumber;
   readonly port: RepairPort;
@@ -76,7 +82,8 @@ export class Repair {
       this.damaged(key);
     };
     this.#trees = new HashTrees({ ...options, scans: this.#scans, onDamaged });
-    const parts = { scans: this.#scans, trees: this.#trees, asks: this.#asks, outbox, timeoutMs };
+    const epoch = (): number => port.epoch();
+    const parts = { scans: this.#scans, trees: this.#trees, asks: this.#asks, outbox, timeoutMs, epoch };
     this.#comparisons = new Comparisons({
       ...parts,
       partitions,
@@ -119,8 +126,7 @@ export class Repair {
       ...port,
       graceMs,
       checks: this.#reapChecks,
-      owns: (partition) => port.ring().replicaSet(partition).primaries[0] === options.self,
-      others: () => options.others,
+      placeAmong: (partition) => port.ring().replicaSet(partition).primaries.indexOf(options.self),
     });
   }
 
@@ -135,6 +141,16 @@ export class Repair {
 
   progress(): AntiEntropyProgress {
     return this.#antiEntropy.progress();
+  }
+
+  /** What is under way was begun under another document. */
+  adopt(): void {
+    this.#antiEntropy.abandon();
+  }
+
+  /** Every node is compared with as soon as its turn comes. */
+  hurry(): void {
+    this.#antiEntropy.hurry();
   }
 
   /** What is durable of a sound key has changed. */
@@ -225,9 +241,10 @@ export class Repair {
 
   /** N − majority + 1 are the least that have every write between them that a majority has acknowledged (R10). */
   #sources(key: Key): { readonly nodes: readonly NodeId[]; readonly least: number } {
-    const { primaries } = this.#options.port.replicaSet(key);
+    const { port } = this.#options;
+    const { primaries } = port.replicaSet(key);
     const majority = Math.floor(primaries.length / 2) + 1;
-    const nodes = primaries.filter((node) => node !== this.#options.self);
+    const nodes = primaries.filter((node) => node !== this.#options.self && port.isListedComplete(node));
     return { nodes, least: primaries.length - majority + 1 };
   }
 

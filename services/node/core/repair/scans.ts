@@ -35,7 +35,11 @@ export class Scans {
 
   onBegun(id: ScanId): void {
     const scan = this.#underway.get(id);
-    if (!scan) return;
+    if (!scan) {
+      // It was cancelled while there was nothing to let go yet.
+      this.#outbox.scanEnd(id);
+      return;
+    }
     scan.begun?.();
     if (this.#underway.has(id)) this.#outbox.scanNext(id);
   }

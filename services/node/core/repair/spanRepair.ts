@@ -19,6 +19,8 @@ export interface Span {
 export interface ExchangeParts {
   readonly peer: NodeId;
   readonly partitionCount: number;
+  /** Of the document. */
+  readonly epoch: () => number;
   readonly timeoutMs: number;
   /** No message lives longer (R13). */
   readonly messageMsMax: number;
@@ -33,6 +35,8 @@ export interface ExchangeParts {
 }
 
 type Done = (ok: boolean) => void;
+/** Returns whether to go on. */
+type Pulled = (kept: boolean) => boolean;
 
 const PULLS_AT_ONCE = 64;
 /** A pull has a second more for each of these. */
@@ -43,9 +47,9 @@ const BYTES_PER_SECOND_MIN = 1024 * 1024;
  * tombstone is not pulled where nothing is held: it is about to be reaped, or was, and would come back for ever (R13). A
  * node that is being rebuilt takes it all the same, since an older value may still be handed to it.
  *
- * `pulled` is told of every key that was merged.
+ * `pulled` is told of every key that the peer answered for, and whether it is kept now; one that is not stops no other.
  */
-export function repairSpan(span: Span, parts: ExchangeParts, pulled: () => void, done: Done): void {
+export function repairSpan(span: Span, parts: ExchangeParts, pulled: Pulled, done: Done): void {
   const { partition, first, last } = span;
   const own = new Map<Key, RecordHash>();
   let same = 0;
@@ -105,7 +109,7 @@ function isWanted(
   return held !== hash && (held !== undefined || !isExpired || takesExpired);
 }
 
-function pull(entry: ListedKey, parts: ExchangeParts, pulled: () => void, done: Done): void {
+function pull(entry: ListedKey, parts: ExchangeParts, pulled: Pulled, done: Done): void {
   const { key, bytes } = entry;
   const { pulls, asks, peer, merge } = parts;
   const lifeMs = parts.timeoutMs + Math.floor((1000 * bytes) / BYTES_PER_SECOND_MIN);
@@ -121,14 +125,14 @@ function pull(entry: ListedKey, parts: ExchangeParts, pulled: () => void, done: 
       timeoutMs,
       (reply) => {
         const answer = reply?.type === 'pulled' ? reply.answer : undefined;
-        if (answer?.status !== 'found') {
-          ended(answer?.status === 'missing');
-          return;
+        if (!answer) ended(false);
+        else if (answer.status === 'missing') ended(true);
+        else if (answer.status !== 'found') ended(pulled(false));
+        else {
+          merge(key, answer.record, (kept) => {
+            ended(pulled(kept));
+          });
         }
-        merge(key, answer.record, (kept) => {
-          if (kept) pulled();
-          ended(kept);
-        });
       },
     );
   });

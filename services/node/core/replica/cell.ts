@@ -74,7 +74,7 @@ export interface Writes {
 
 /** A store on its way. */
 export interface Batch extends Writes {
-  /** Of a sound key: its records before and after. */
+  /** Of a sound key: its records before and after; none for what lies beside damage that no earlier store mends. */
   readonly change:
     { readonly before: VersionedRecord | undefined; readonly after: VersionedRecord | undefined } | undefined;
   readonly mends: boolean;

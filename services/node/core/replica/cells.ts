@@ -8,6 +8,7 @@ import {
   type CellPort,
   newCell,
   type Operation,
+  type Settlement,
   type Waiter,
   type Writes,
 } from './cell.js';
@@ -85,7 +86,7 @@ export class Cells {
     cell.batches.delete(store);
     this.#release(cell, batch.bytes);
     this.#noteDurable(key, cell, batch);
-    this.#settle(cell, batch.waiters);
+    this.#settle(batch.waiters, batch.change || batch.mends ? 'durable' : 'partial');
     this.#dropIfIdle(key, cell);
   }
 
@@ -156,7 +157,11 @@ export class Cells {
   }
 
   #mend(key: Key, cell: Cell): void {
-    if (cell.status !== 'damaged') return;
+    if (cell.status !== 'damaged') {
+      // An earlier attempt failed, and is on the disk after all.
+      if (cell.batches.size === 0) this.#port.mended(key);
+      return;
+    }
     const { record } = cell;
     cell.status = 'sound';
     const batch = { waiters: [], bytes: 0, change: { before: undefined, after: record }, mends: true };
@@ -205,12 +210,11 @@ export class Cells {
       underway.bytes += batch.bytes;
     } else {
       this.#release(cell, batch.bytes);
-      this.#settle(cell, batch.waiters);
+      this.#settle(batch.waiters, cell.status === 'damaged' ? 'partial' : 'durable');
     }
   }
 
-  #settle(cell: Cell, waiters: readonly Waiter[]): void {
-    const how = cell.status === 'damaged' ? 'partial' : 'durable';
+  #settle(waiters: readonly Waiter[], how: Settlement): void {
     for (const waiter of waiters) this.#port.settled(waiter, how);
   }
 

@@ -1,5 +1,5 @@
 import type { LoadPurpose, ReadResult } from '../protocol/events.js';
-import type { Message, PullAnswer, ReadAnswer, RequestNumber } from '../protocol/messages.js';
+import type { Message, OtherEpoch, PullAnswer, ReadAnswer, RequestNumber } from '../protocol/messages.js';
 import type { Outbox } from '../protocol/outbox.js';
 import type { Key, NodeId } from '../types.js';
 
@@ -9,6 +9,10 @@ export interface ReadsOptions {
   readonly isComplete: () => boolean;
   /** Whether answers count, for strict requests or others (R3). */
   readonly countsFor: (strict: boolean) => boolean;
+  /** Of the document. */
+  readonly epoch: () => number;
+  /** In which epoch the replicas of a key last changed (R9). */
+  readonly sinceOf: (key: Key) => number;
   readonly onDamaged: (key: Key) => void;
   readonly outbox: Outbox;
 }
@@ -22,8 +26,10 @@ export class Reads {
     this.#options = options;
   }
 
-  onRead(from: NodeId, { key, request, strict }: ReadMessage, deadlineMs: number): void {
-    const answer = this.#unread(key, strict);
+  onRead(from: NodeId, { key, request, strict, since }: ReadMessage, deadlineMs: number): void {
+    const { epoch, sinceOf } = this.#options;
+    const isOther = since !== sinceOf(key);
+    const answer = isOther ? ({ status: 'otherEpoch', epoch: epoch() } as const) : this.#unread(key, strict);
     if (answer) this.#answerRead(from, request, answer, deadlineMs);
     else this.#options.outbox.load(key, { for: 'replicaRead', from, request, strict, deadlineMs });
   }
@@ -69,7 +75,7 @@ export class Reads {
     return this.#options.countsFor(strict) ? undefined : { status: 'incomplete' };
   }
 
-  #answerRead(to: NodeId, request: RequestNumber, answer: ReadAnswer, deadlineMs: number): void {
+  #answerRead(to: NodeId, request: RequestNumber, answer: ReadAnswer | OtherEpoch, deadlineMs: number): void {
     this.#options.outbox.send(to, { type: 'readReply', request, answer }, deadlineMs);
   }
 

@@ -1,5 +1,5 @@
 import type { ReadResult, StoreId } from '../protocol/events.js';
-import type { Message, ReapItem, RequestNumber, WriteAnswer } from '../protocol/messages.js';
+import type { Message, OtherEpoch, ReapItem, RequestNumber, WriteAnswer } from '../protocol/messages.js';
 import type { Outbox } from '../protocol/outbox.js';
 import type { Actor, Clock, ClockEntry, Key, NodeId, VersionedRecord } from '../types.js';
 import { sameRecord } from '../versioning/record.js';
@@ -47,7 +47,12 @@ export interface ReplicaOptions {
   readonly actor: Actor;
   readonly counter: number;
   readonly spareActor: Actor;
-  readonly complete: boolean;
+  /** Whether the document says that this directory holds everything (R10). */
+  readonly listsAsComplete: (actor: Actor) => boolean;
+  /** Of the document. */
+  readonly epoch: () => number;
+  /** In which epoch the replicas of a key last changed (R9). */
+  readonly sinceOf: (key: Key) => number;
   readonly cellBytesMax: number;
   /** What the others have said of this node's directory since its start (R12). */
   readonly vouched: { readonly forStrict: () => boolean; readonly forMints: () => boolean };
@@ -84,9 +89,14 @@ export class Replica {
     return this.#mint.actor;
   }
 
+  /** Nothing was ever minted under the directory's actor. */
+  get hasNeverMinted(): boolean {
+    return this.#mint.counter === 0;
+  }
+
   /** Whether this replica holds everything acknowledged for its partitions, and its actor may mint. */
   get complete(): boolean {
-    return this.#options.complete && !this.#mint.renounced;
+    return this.#options.listsAsComplete(this.#mint.actor);
   }
 
   /** Whether its answers count; for strict requests not before a majority has seen this life of the node (R12). */
@@ -104,7 +114,12 @@ export class Replica {
   }
 
   onWrite(from: NodeId, message: WriteMessage, deadlineMs: number): void {
-    const { key, record, request, hintFor } = message;
+    const { key, record, request, hintFor, since } = message;
+    const { epoch, sinceOf } = this.#options;
+    if (since !== sinceOf(key)) {
+      this.#answerWrite(from, request, { status: 'otherEpoch', epoch: epoch() }, deadlineMs);
+      return;
+    }
     this.noticeClock(record.clock);
     const waiter = this.#waiterOf(from, message, deadlineMs);
     if (hintFor === undefined ? this.#options.holds(key) : this.#standsIn()) {
@@ -156,12 +171,12 @@ export class Replica {
    * to an old copy (I4).
    */
   noticeClock(clock: Clock): void {
-    if (this.complete && this.#mint.isBehind(clock)) this.renounce();
+    if (this.#mint.isBehind(clock)) this.renounce();
   }
 
   /** The directory is not what it was: it goes on under another actor and counts for nothing (I4, R12). Idempotent. */
   renounce(): void {
-    if (!this.complete) return;
+    if (this.#mint.renounced) return;
     this.#mint.renounce();
     this.#outbox.observe('directoryRenounced');
     this.#keepRenouncement();
@@ -192,12 +207,23 @@ export class Replica {
   }
 
   #cellPort(): CellPort {
-    const { mint, standIn } = this.#options;
+    const { mint, standIn, watch } = this.#options;
     return {
       load: (key) => {
         this.#outbox.load(key, { for: 'cell' });
       },
-      ...this.#options.watch,
+      changed: (key, before, after) => {
+        watch.changed(key, before, after);
+      },
+      doubted: (key) => {
+        watch.doubted(key);
+      },
+      damaged: (key) => {
+        watch.damaged(key);
+      },
+      mended: (key) => {
+        watch.mended(key);
+      },
       store: (key, record, mends) => this.#outbox.store(key, record, this.#mint.counter, mends),
       drop: (key) => this.#outbox.drop(key),
       mayDrop: (key) => !standIn.has(key),
@@ -258,7 +284,12 @@ export class Replica {
     }
   }
 
-  #answerWrite(to: NodeId, request: RequestNumber, answer: WriteAnswer, deadlineMs: number): void {
+  #answerWrite(
+    to: NodeId,
+    request: RequestNumber,
+    answer: WriteAnswer | OtherEpoch,
+    deadlineMs: number,
+  ): void {
     this.#outbox.send(to, { type: 'writeReply', request, answer }, deadlineMs);
   }
 }

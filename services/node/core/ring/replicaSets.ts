@@ -9,6 +9,8 @@ export interface ReplicaSet {
   readonly primaries: readonly NodeId[];
   /** All other nodes, in the order in which their tokens are met clockwise. */
   readonly fallbacks: readonly NodeId[];
+  /** The epoch in which the primaries last changed (R9). */
+  readonly since: number;
 }
 
 /** A cluster document made ready for the way of a request: every look-up is one index into a table. */
@@ -36,10 +38,16 @@ export function createRing(document: ClusterDocument): Ring {
 }
 
 /** The replica sets of keys; a request asks several times in a row for its own. */
-export function replicaSetsByKey(ring: Ring, md5: (key: Key) => Uint8Array): (key: Key) => ReplicaSet {
-  let last: { readonly key: Key; readonly set: ReplicaSet } | undefined;
+export function replicaSetsByKey(
+  ringNow: () => Ring,
+  md5: (key: Key) => Uint8Array,
+): (key: Key) => ReplicaSet {
+  let last: { readonly ring: Ring; readonly key: Key; readonly set: ReplicaSet } | undefined;
   return (key) => {
-    if (last?.key !== key) last = { key, set: ring.replicaSet(ring.partitionOf(md5(key))) };
+    const ring = ringNow();
+    if (last?.key !== key || last.ring !== ring) {
+      last = { ring, key, set: ring.replicaSet(ring.partitionOf(md5(key))) };
+    }
     return last.set;
   };
 }
@@ -49,5 +57,6 @@ function replicaSetOf(ids: readonly NodeId[], placement: Placement, order: reado
   return {
     primaries: placement.now.map((node) => at(ids, node)),
     fallbacks: fallbacks.map((node) => at(ids, node)),
+    since: placement.since,
   };
 }

@@ -4,15 +4,16 @@ import {
 } from '../../../../services/node/core/membership/ballotRegister.js';
 import { voterReplaced } from '../../../../services/node/core/membership/changes.js';
 import { documentOf, documentText } from '../../../../services/node/core/membership/documentText.js';
-import { Founding, type FoundingMessage } from '../../../../services/node/core/membership/founding.js';
-import type { Cluster, DocumentPort } from '../../../../services/node/core/membership/port.js';
+import { Founding } from '../../../../services/node/core/membership/founding.js';
+import type { DocumentPort } from '../../../../services/node/core/membership/port.js';
 import type { Change, ProposalResult } from '../../../../services/node/core/membership/register.js';
-import { type Vote, voteOf, voteText } from '../../../../services/node/core/membership/vote.js';
+import { voteOf, voteText } from '../../../../services/node/core/membership/vote.js';
+import type { Vote } from '../../../../services/node/core/protocol/vote.js';
 import { VoteFile } from '../../../../services/node/core/membership/voteFile.js';
 import { decodeMessage, encodeMessage } from '../../../../services/node/core/protocol/codec.js';
 import type { Candidate } from '../../../../services/node/core/protocol/membershipMessages.js';
 import type { Message } from '../../../../services/node/core/protocol/messages.js';
-import type { Actor, ClusterDocument, NodeId } from '../../../../services/node/core/types.js';
+import type { Actor, Cluster, ClusterDocument, NodeId } from '../../../../services/node/core/types.js';
 import { nameOf } from '../../support/clusterNode.js';
 
 /**
@@ -25,6 +26,8 @@ import { nameOf } from '../../support/clusterNode.js';
 export interface Temper {
   /** Of messages that tell of what was decided: how many are lost. */
   readonly secrecy: number;
+  /** Of messages that ask for acceptance: how many are lost, so that few accept what is proposed. */
+  readonly doubt: number;
   /** Of writes under way at a crash: how many had reached the disk. */
   readonly luck: number;
 }
@@ -89,6 +92,7 @@ export class Model {
   readonly random: () => number;
   readonly #options: ModelOptions;
   readonly #temper: Temper;
+  readonly isSlow: boolean;
   #packets: Packet[] = [];
   /** No faults any more. */
   #isCalm = false;
@@ -100,7 +104,8 @@ export class Model {
   constructor(options: ModelOptions) {
     this.#options = options;
     this.random = randomOf(options.seed);
-    this.#temper = options.temper ?? { secrecy: 0, luck: 0.5 };
+    this.isSlow = options.seed % 2 === 1;
+    this.#temper = options.temper ?? { secrecy: 0, doubt: 0, luck: 0.5 };
     this.nodes = options.ids.map((id) => {
       const listed = options.cluster?.document.nodes.find((node) => node.id === id);
       const voter = listed?.voter ?? this.#name();
@@ -248,7 +253,7 @@ export class Model {
 
   #portOf(node: ModelNode): DocumentPort {
     let request = node.incarnation * 2 ** 20 + Math.floor(this.random() * 2 ** 19);
-    const model = this;
+    const nowMs = (): number => this.nowMs;
     const write = (apply: () => void, done: (durable: boolean) => void): void => {
       node.life?.writes.push({ apply, done });
     };
@@ -257,7 +262,7 @@ export class Model {
     };
     return {
       get now() {
-        return { monotonicMs: model.nowMs, wallMs: 0 };
+        return { monotonicMs: nowMs(), wallMs: 0 };
       },
       nextNumber: () => ++request,
       send: post,
@@ -332,7 +337,9 @@ export class Model {
     if (epoch > (node.disk.cluster?.document.epoch ?? 0))
       throw new Error(`${node.id} speaks of what it may forget`);
     if (this.cut === node.id || this.cut === to) return;
-    if (isNews && !this.#isCalm && this.chance(this.#temper.secrecy)) return;
+    const { secrecy, doubt } = this.#temper;
+    const lost = isNews ? secrecy : message.type === 'accept' ? doubt : 0;
+    if (!this.#isCalm && this.chance(lost)) return;
     this.#packets.push({ from: node.id, to, epoch, bytes: encodeMessage(message) });
   }
 
@@ -346,7 +353,7 @@ export class Model {
       case 'found':
       case 'foundVote':
       case 'founded':
-        return life.founding.onMessage(from, message as FoundingMessage);
+        return life.founding.onMessage(from, message);
       default:
         return life.register?.onMessage(from, message as RegisterMessage);
     }
@@ -358,7 +365,7 @@ export class Model {
 }
 
 /** Mulberry32. */
-export function randomOf(seed: number): () => number {
+function randomOf(seed: number): () => number {
   let state = seed;
   return () => {
     state = (state + 0x6d2b79f5) | 0;

@@ -23,6 +23,8 @@ export function handMadeScene() {
     nowMs: () => time.nowMs,
     directories: () => [...directories.values()].flat(),
     directoriesOf: (node) => directories.get(node)!,
+    currentDirectories: () => [...directories.values()].map((made) => made.at(-1)!),
+    wallMs: () => 0,
     primaries: () => NODES,
     clockOf: (_key, version) => clock(version),
   };

@@ -1,0 +1,98 @@
+import type { NodeId } from '../core/types.js';
+
+/** The kinds of options that there are: each reads a text, or says what is wanted instead. */
+
+export interface Option<T> {
+  readonly help: string;
+  /** Shown behind the flag in the help; none for a switch. */
+  readonly value?: string;
+  readonly fallback: T;
+  /** Throws an Error whose message says what is wanted. */
+  readonly parse: (text: string) => T;
+}
+
+/** Names stand in lists of seeds, in file names and in logs. */
+const NODE_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
+const NODE_NAME_WANTED =
+  'up to 63 letters, digits, dots, dashes and underscores are wanted, the first no sign';
+/** What travels between nodes is bounded. */
+const ADDRESS_CHARS_MAX = 255;
+const ZONE_CHARS_MAX = 100;
+
+export function text(value: string, help: string, fallback: string): Option<string> {
+  const parse = (given: string): string => {
+    if (given === '' && fallback !== '') throw new Error('something is wanted');
+    return given;
+  };
+  return { help, value, fallback, parse };
+}
+
+export function nodeName(help: string): Option<NodeId> {
+  const parse = (given: string): NodeId => {
+    if (given !== '' && !isNodeName(given)) throw new Error(NODE_NAME_WANTED);
+    return given as NodeId;
+  };
+  return { help, value: 'name', fallback: '' as NodeId, parse };
+}
+
+/** Whether a text can name a node. */
+export function isNodeName(text: string): text is NodeId {
+  return NODE_NAME.test(text);
+}
+
+export function seeds(help: string): Option<ReadonlyMap<NodeId, string>> {
+  const parse = (given: string): ReadonlyMap<NodeId, string> => {
+    const found = new Map<NodeId, string>();
+    for (const part of given.split(',').filter((text) => text.trim() !== '')) {
+      const [, id = '', at = ''] = /^([^@]*)@(.*)$/.exec(part.trim()) ?? [];
+      if (!isNodeName(id) || !isAddress(at)) throw new Error('id@host:port, separated by commas, is wanted');
+      if (found.has(id)) throw new Error(`one address for ${id} is wanted`);
+      found.set(id, at);
+    }
+    return found;
+  };
+  return { help, value: 'id@host:port,…', fallback: new Map(), parse };
+}
+
+export function address(help: string): Option<string> {
+  const parse = (given: string): string => {
+    if (given !== '' && !isAddress(given)) throw new Error('host:port is wanted');
+    return given;
+  };
+  return { help, value: 'host:port', fallback: '', parse };
+}
+
+/** An IPv6 address stands in brackets. */
+function isAddress(given: string): boolean {
+  const [, port] = /^(?:\[[^\]\s]+\]|[^:\s@,]+):(\d{1,5})$/.exec(given) ?? [];
+  return given.length <= ADDRESS_CHARS_MAX && Number(port) >= 1 && Number(port) <= 65_535;
+}
+
+export function zone(given: string): string {
+  if (given.length <= ZONE_CHARS_MAX) return given;
+  throw new Error(`at most ${String(ZONE_CHARS_MAX)} characters are wanted`);
+}
+
+export function whole(help: string, fallback: number, least: number, most: number): Option<number> {
+  const parse = (given: string): number => {
+    const number = /^\d+$/.test(given) ? Number(given) : NaN;
+    if (number >= least && number <= most) return number;
+    throw new Error(`a whole number from ${String(least)} to ${String(most)} is wanted`);
+  };
+  return { help, value: 'number', fallback, parse };
+}
+
+export function powerOfTwo(given: string): number {
+  const number = /^\d+$/.test(given) ? Number(given) : NaN;
+  if (Number.isInteger(Math.log2(number)) && number >= 8 && number <= 4096) return number;
+  throw new Error('a power of two from 8 to 4096 is wanted');
+}
+
+export function oneOf<T extends string>(choices: readonly T[], help: string, fallback: T): Option<T> {
+  const parse = (given: string): T => {
+    const found = choices.find((choice) => choice === given);
+    if (found !== undefined) return found;
+    throw new Error(`one of ${choices.join(', ')} is wanted`);
+  };
+  return { help, value: choices.join('|'), fallback, parse };
+}

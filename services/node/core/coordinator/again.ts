@@ -1,0 +1,26 @@
+import type { NodeId } from '../types.js';
+
+/** Long against the time in which a document spreads to a node that has heard of it. */
+const AGAIN_MS = 50;
+
+/**
+ * The nodes that have to be sent a request again, since they or this node did not know the newest replicas of its key
+ * (R9): the same request, a little later, for as long as it lives.
+ */
+export class Again {
+  readonly #nodes = new Set<NodeId>();
+  #atMs = 0;
+
+  add(node: NodeId, nowMs: number): void {
+    if (this.#nodes.size === 0) this.#atMs = nowMs + AGAIN_MS;
+    this.#nodes.add(node);
+  }
+
+  /** Those whose time has come; they are forgotten. */
+  take(nowMs: number): readonly NodeId[] {
+    if (this.#nodes.size === 0 || nowMs < this.#atMs) return [];
+    const due = [...this.#nodes];
+    this.#nodes.clear();
+    return due;
+  }
+}

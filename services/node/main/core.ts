@@ -1,0 +1,182 @@
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { ClusterFiles } from '../adapters/cluster-files.js';
+import { openLevelStorage } from '../adapters/level-storage.js';
+import type { ExposedMetrics } from '../adapters/prom-client-metrics.js';
+import { nodeDigests, systemClock, systemEntropy } from '../adapters/system.js';
+import { openTcpBus, type TcpBus } from '../adapters/tcp-bus.js';
+import type { ClosableLog } from '../adapters/winston-log.js';
+import type { NodeConfig } from '../config.js';
+import { createNode } from '../core/node.js';
+import { NODE_LIMITS, type NodeOptions } from '../core/nodeOptions.js';
+import { VERSION_KEY_BYTES } from '../core/protocol/membershipMessages.js';
+import type { SteppingNode } from '../core/protocol/events.js';
+import type { NodeId } from '../core/types.js';
+import type { Bus, BusHandlers } from '../ports/bus.js';
+import type { ClusterStore } from '../ports/clusterStore.js';
+import { freshActor } from '../ports/entropy.js';
+import type { Storage } from '../ports/storage.js';
+import { createRuntime, type Runtime } from '../runtime/runtime.js';
+import { seededBus } from './seededBus.js';
+
+/** What does not change while the node is put together. */
+export interface Frame {
+  readonly config: NodeConfig;
+  readonly self: NodeId;
+  readonly httpPort: number;
+  readonly log: ClosableLog;
+  readonly metrics: ExposedMetrics;
+  readonly files: ClusterFiles;
+}
+
+/** A node that talks to others, and serves no clients yet. */
+export interface Core {
+  readonly node: SteppingNode;
+  readonly runtime: Runtime;
+  readonly storage: Storage;
+  readonly bus: Bus;
+  /** It has learnt a cluster of another number of partitions than its database was opened with. */
+  readonly mustReopen: () => boolean;
+  release(): Promise<void>;
+}
+
+const CLUSTER_ID_BYTES = 8;
+
+/** Opens database and bus, and sets the pure node going between them. */
+export async function openCore(frame: Frame): Promise<Core> {
+  const { config, files, log, metrics } = frame;
+  const digests = nodeDigests();
+  const partitions = files.cluster?.document.partitions ?? config.partitions;
+  const storage = await openLevelStorage({
+    directory: join(config.dataDir, 'db'),
+    partitions,
+    founding: !files.cluster && config.expectNodes > 0,
+    incarnationFloor: Math.floor(Date.now() / 1000),
+    entropy: systemEntropy(),
+    ...{ digests, log, metrics },
+  });
+  try {
+    // The bus has to be open before the node can say where it is to be found.
+    const wired: { handlers?: BusHandlers } = {};
+    const tcp = await openBus(frame, storage, {
+      onMessage: (from, message, remainingMs) => wired.handlers?.onMessage(from, message, remainingMs),
+      onUnroutable: (to, message) => wired.handlers?.onUnroutable(to, message),
+    });
+    const bus = seededBus(tcp, config.seeds);
+    const node = createNode({ ...nodeOptions(frame, storage, tcp.port), digests });
+    let mustReopen = false;
+    const clusterStore = ofPartitions(files, partitions, () => (mustReopen = true));
+    const clock = systemClock();
+    const runtime = createRuntime({ node, storage, clusterStore, clock, metrics, onBug: die(log) });
+    wired.handlers = runtime.busHandlers;
+    runtime.start(bus);
+    for (const [id, address] of config.seeds) if (id !== frame.self) runtime.seen(id, address);
+    return coreOf({ node, runtime, storage, bus, mustReopen: () => mustReopen }, files);
+  } catch (error) {
+    await storage.close();
+    throw error;
+  }
+}
+
+function coreOf(parts: Omit<Core, 'release'>, files: ClusterFiles): Core {
+  return {
+    ...parts,
+    release: async () => {
+      await parts.runtime.stop();
+      await parts.bus.close();
+      await files.idle();
+      await parts.storage.close();
+    },
+  };
+}
+
+function nodeOptions(
+  { config, self, files, httpPort }: Frame,
+  { identity }: Storage,
+  busPort: number,
+): Omit<NodeOptions, 'digests'> {
+  const { requestTimeoutMs, nodeTimeoutMs, antiEntropyMs, tombstoneGraceMs, weight, zone } = config;
+  const { expectNodes, partitions, replicas, busAdvertise, httpAdvertise, busHost, httpHost } = config;
+  const { cluster, vote } = files;
+  return {
+    ...identity,
+    ...{ self, vote, weight, zone, requestTimeoutMs, nodeTimeoutMs, antiEntropyMs, tombstoneGraceMs },
+    ...(cluster && { cluster }),
+    spareActor: freshActor(systemEntropy()),
+    founding: {
+      ...{ expects: expectNodes, partitions, replicas },
+      clusterId: randomBytes(CLUSTER_ID_BYTES).toString('hex'),
+      versionKey: new Uint8Array(randomBytes(VERSION_KEY_BYTES)),
+    },
+    busAddress: busAdvertise || addressOf(busHost, busPort),
+    httpAddress: httpAdvertise || addressOf(httpHost, httpPort),
+    jitter: Math.random(),
+    limits: NODE_LIMITS,
+  };
+}
+
+/** Of a cluster with another number of partitions the core is not told: its database could not hold their records. */
+function ofPartitions(files: ClusterFiles, partitions: number, onOther: () => void): ClusterStore {
+  return {
+    keepVote: (vote, done) => {
+      files.keepVote(vote, done);
+    },
+    keepDocument: (document, done) => {
+      files.keepDocument(document, done);
+    },
+    keepCluster: (cluster, done) => {
+      files.keepCluster(cluster, (error) => {
+        if (error || cluster.document.partitions === partitions) done(error);
+        else onOther();
+      });
+    },
+    idle: () => files.idle(),
+  };
+}
+
+function openBus(frame: Frame, storage: Storage, handlers: BusHandlers): Promise<TcpBus> {
+  const { config, self, files, log, metrics } = frame;
+  const secret = readSecret(config.clusterSecretFile);
+  return openTcpBus(
+    {
+      self,
+      // As it is on the disk: the core's own view costs more, and is asked for at every envelope.
+      clusterId: () => files.cluster?.document.clusterId ?? '',
+      epoch: () => files.cluster?.document.epoch ?? 0,
+      incarnation: storage.identity.incarnation,
+      host: config.busHost,
+      port: config.busPort,
+      peers: config.seeds,
+      admitsStrangers: true,
+      ...(secret && { secret }),
+      ...{ log, metrics },
+    },
+    handlers,
+  );
+}
+
+/** White space at the ends does not count, so that editors and `echo` make the same secret everywhere. */
+function readSecret(path: string): Uint8Array | undefined {
+  if (path === '') return undefined;
+  const secret = readFileSync(path, 'utf8').trim();
+  if (secret === '') throw new Error(`The cluster secret in ${path} is empty.`);
+  return Buffer.from(secret);
+}
+
+/** IPv6 addresses go into brackets. */
+function addressOf(host: string, port: number): string {
+  return host.includes(':') && !host.startsWith('[')
+    ? `[${host}]:${String(port)}`
+    : `${host}:${String(port)}`;
+}
+
+/** A core that threw cannot be trusted: end at once, as a crash, from which a start recovers. */
+function die(log: ClosableLog): (error: unknown) => void {
+  return (error) => {
+    log.log('error', 'a bug ended this node', {
+      stack: error instanceof Error ? error.stack : String(error),
+    });
+    process.exit(70);
+  };
+}
