@@ -43,6 +43,9 @@ export function expandFaults(random: Random, size: Size): Fault[] {
   return kept.sort((a, b) => a.at - b.at);
 }
 
+/** Nodes that move all propose a change of the document, and after a power cut all at once. */
+const MOVE_CHANCE = 0.25;
+
 type OldDisk = Extract<Fault, { kind: 'oldDisk' }>;
 
 const OLD_DISK_CHANCE = 0.25;
@@ -85,6 +88,7 @@ function durationOf(random: Random): number {
 function makeCrash(random: Random, { at, node }: Place, { nodes }: Size): Fault[] {
   const all = random.chance(0.1);
   const disk = !all && random.chance(0.15) ? random.pick(['wiped', 'gone'] as const) : 'same';
+  const moves = random.chance(MOVE_CHANCE);
   const one = (who: number): Fault => ({
     kind: 'crash',
     at,
@@ -92,6 +96,7 @@ function makeCrash(random: Random, { at, node }: Place, { nodes }: Size): Fault[
     forMs: durationOf(random),
     batch: random.pick(['kept', 'torn']),
     disk,
+    moves,
   });
   // A power cut hits everybody at once.
   return all ? Array.from({ length: nodes }, (_, i) => one(i)) : [one(node)];
@@ -105,12 +110,14 @@ function makeAbsence(random: Random, { at, node }: Place, { nodes }: Size): Faul
   const batch = random.pick(['kept', 'torn'] as const);
   return away.map((one): Fault => {
     const time = { at: at + random.between(0, 200), node: one, forMs };
-    return random.chance(0.7) ? { kind: 'crash', ...time, batch, disk: 'same' } : { kind: 'pause', ...time };
+    return random.chance(0.7)
+      ? { kind: 'crash', ...time, batch, disk: 'same', moves: false }
+      : { kind: 'pause', ...time };
   });
 }
 
 function makeRestart(random: Random, { at, node }: Place): Fault[] {
-  return [{ kind: 'restart', at, node, forMs: durationOf(random) }];
+  return [{ kind: 'restart', at, node, forMs: durationOf(random), moves: random.chance(MOVE_CHANCE) }];
 }
 
 function makePause(random: Random, { at, node }: Place): Fault[] {

@@ -106,6 +106,10 @@ function stopProcess(
       if (!ends.dead.has(machine)) machine.start();
     });
   };
+  if (fault.kind !== 'oldDisk' && fault.moves) {
+    count(world, 'move');
+    machine.move();
+  }
   if (fault.kind === 'restart') {
     machine.stop(restart);
     return;

@@ -5,6 +5,7 @@ import type { FaultKind } from './plan.js';
 export type FaultName =
   | FaultKind
   | 'wipe'
+  | 'move'
   | `wipe:${string}`
   | 'tornBatch'
   | 'keptBatch'

@@ -108,6 +108,8 @@ export interface Machine {
   resume(): void;
   /** The process must be dead. */
   wipe(what: 'database' | 'all'): void;
+  /** Its next process has another address. */
+  move(): void;
   replaceDirectory(old: Directory): void;
   /** The record's checksum fails from now on; false where there is none. */
   damage(key: Key): boolean;
@@ -120,6 +122,8 @@ interface State extends MachineParts {
   readonly random: Random;
   /** Lives led so far. */
   lives: number;
+  /** How often its address has changed. */
+  moves: number;
   life: Life | undefined;
   pausedUntilMs: number;
 }
@@ -133,6 +137,7 @@ export function createMachine(parts: MachineParts): Machine {
     wall: { ...parts.clock },
     random,
     lives: 0,
+    moves: 0,
     life: undefined,
     pausedUntilMs: -1,
   };
@@ -168,6 +173,9 @@ export function createMachine(parts: MachineParts): Machine {
       state.pausedUntilMs = state.schedule.nowMs;
       state.life.gate.thaw();
     },
+    move: () => {
+      state.moves++;
+    },
     wipe: (what) => {
       machine.directory.lostAtMs = state.schedule.nowMs;
       const random = stream(state.seed, actorStream(state));
@@ -201,7 +209,7 @@ function startLife(state: State, machine: Machine): Life {
     ...{ self: id, ...storage.identity, spareActor, ...state.settings },
     ...{ vote: voteOf(vote), jitter: state.random.fraction() },
     ...(cluster && { cluster }),
-    ...{ busAddress: id, httpAddress: id, weight: 1, zone: '' },
+    ...{ busAddress: addressOf(state), httpAddress: addressOf(state), weight: 1, zone: '' },
   });
   const clusterStore = clusterStoreOf(state, machine, gate);
   const heardFrom = new Set<NodeId>();
@@ -231,6 +239,10 @@ function startLife(state: State, machine: Machine): Life {
     heardFrom,
     callers: new Set(),
   };
+}
+
+function addressOf({ id, moves }: State): string {
+  return moves === 0 ? id : `${id}-${String(moves)}`;
 }
 
 /** The node itself, every step of which is seen and becomes part of the trace. */

@@ -116,9 +116,17 @@ export type Fault =
       readonly batch: 'kept' | 'torn';
       /** `wiped`: the database is lost; `gone`: also what lies beside it. */
       readonly disk: 'same' | 'wiped' | 'gone';
+      /** The node is started with another address, which it has to have listed. */
+      readonly moves: boolean;
     }
   /** An orderly stop, then a start. */
-  | { readonly kind: 'restart'; readonly at: number; readonly node: number; readonly forMs: number }
+  | {
+      readonly kind: 'restart';
+      readonly at: number;
+      readonly node: number;
+      readonly forMs: number;
+      readonly moves: boolean;
+    }
   | { readonly kind: 'pause'; readonly at: number; readonly node: number; readonly forMs: number }
   /** Messages on the links are lost, or come back as unroutable. */
   | {

@@ -23,7 +23,7 @@ const CORE = 'services/node/core';
 /** What others have heard of a directory is not compared with it. */
 const HEIGHTS_IGNORED: Patch = {
   file: `${CORE}/membership/heights.js`,
-  find: 'if (heard.actor !== own.actor)\n        return true;',
+  find: 'if (heard.actor !== own.actor)\n        return false;',
   replace: 'return false;',
 };
 
@@ -56,14 +56,14 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     // The identity of a directory is made by the storage adapter, for which the simulator has its own disk: this one bug is
-    // planted there. The second half is what a rebuild will do one day: the directory mints again. What would notice it is taken out.
+    // planted there. What would notice it is taken out.
     name: 'actor-reused-after-a-wipe',
     breaks: ['I4'],
     patches: [
       {
         file: 'test/simulation/directory.js',
-        find: 'return makeDirectory(lost.node, false, random);',
-        replace: 'return { ...makeDirectory(lost.node, true, random), actor: lost.actor };',
+        find: 'const made = makeDirectory(lost.node, false, random);',
+        replace: 'const made = { ...makeDirectory(lost.node, true, random), actor: lost.actor };',
       },
       HEIGHTS_IGNORED,
       OWN_DOTS_IGNORED,
@@ -194,4 +194,92 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     ],
   },
   { name: 'old-directory-not-noticed', breaks: ['R12', 'I4'], patches: [HEIGHTS_IGNORED] },
+  {
+    name: 'two-documents-of-one-epoch',
+    breaks: ['R7'],
+    patches: [
+      {
+        file: `${CORE}/membership/rounds.js`,
+        find: 'return Math.floor(voters / 2) + 1;',
+        replace: 'return Math.floor(voters / 3) + 1;',
+      },
+    ],
+  },
+  {
+    name: 'rebuild-from-one-replica',
+    breaks: ['I2', 'I7', 'R10', 'I12'],
+    patches: [
+      {
+        file: `${CORE}/membership/rebuild.js`,
+        find: '[...all].every((node) => this.#exchanged.has(node))',
+        replace: '[...all].some((node) => this.#exchanged.has(node))',
+      },
+    ],
+  },
+  {
+    // The new directory is listed as complete, and filled behind that.
+    name: 'rebuild-without-an-epoch',
+    breaks: ['R10'],
+    patches: [
+      {
+        file: `${CORE}/membership/changes.js`,
+        find: "state: 'rebuilding' }",
+        replace: "state: 'complete' }",
+      },
+    ],
+  },
+  {
+    name: 'reap-beside-a-stray-copy',
+    breaks: ['R13', 'I10'],
+    patches: [
+      {
+        file: `${CORE}/repair/reapChecks.js`,
+        find: "if (isBusy(key) || (holds(key) && !isComplete()))\n            return false;\n        if (result.status === 'missing')",
+        replace: "if (result.status === 'missing' || !holds(key))",
+      },
+    ],
+  },
+  {
+    name: 'expired-tombstone-pulled',
+    breaks: ['R13'],
+    patches: [
+      {
+        file: `${CORE}/repair/spanRepair.js`,
+        find: 'return held !== hash && (held !== undefined || !isExpired || takesExpired);',
+        replace: 'return held !== hash;',
+      },
+    ],
+  },
+  {
+    name: 'tree-not-updated',
+    breaks: ['I12'],
+    patches: [
+      {
+        file: `${CORE}/repair/hashTrees.js`,
+        find: 'if (!tree)\n            return;\n        if (before)',
+        replace: 'if (!tree || tree.isReady) return;\n        if (before)',
+      },
+    ],
+  },
+  {
+    name: 'exchange-that-never-settles',
+    breaks: ['I12', 'liveness'],
+    patches: [
+      {
+        file: `${CORE}/repair/exchange.js`,
+        find: 'differing.has(partition)',
+        replace: 'true',
+      },
+      {
+        file: `${CORE}/repair/hashTrees.js`,
+        find: 'if (a[i] === b[i])',
+        replace: 'if (a[i] === b[i] && leaf > 0)',
+      },
+      {
+        file: `${CORE}/repair/spanRepair.js`,
+        find: 'return held !== hash && (held !== undefined || !isExpired || takesExpired);',
+        replace: 'return true;',
+      },
+    ],
+  },
 ];
