@@ -114,6 +114,23 @@ describe('a hint that is kept (R4)', () => {
   });
 });
 
+describe('a hint that the disk refused', () => {
+  it('is not stored again while it is on its way: that would be taken for the store of a later one', () => {
+    const fixture = createHints();
+    fixture.keep(B, 'k');
+    fixture.stored(false);
+    fixture.tick();
+    expect([fixture.takeKeys(), fixture.storing]).toEqual([['k'], []]);
+    fixture.loaded();
+    fixture.tick();
+    expect(fixture.storing).toEqual([]);
+
+    fixture.unroutable();
+    fixture.tick();
+    expect(fixture.storing).toEqual([hint(B, 'k', 1)]);
+  });
+});
+
 describe('the delivery of hints', () => {
   it('goes to a target that is alive, on the bulk lane, and the hint is forgotten when the target has it', () => {
     const fixture = createHints();

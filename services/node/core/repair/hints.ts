@@ -25,7 +25,6 @@ export interface HintOptions {
   readonly port: HintPort;
 }
 
-/** A delivery on its way to the target. */
 interface Delivery {
   readonly queue: HintQueue;
   readonly hint: KeptHint;
@@ -147,11 +146,9 @@ export class Hints {
         else this.#forget(queue, hint);
         return;
       case 'damaged':
-        if (result.record) this.#send(queue, hint, result.record);
-        else this.#later(queue, hint);
-        return;
       case 'failed':
-        this.#later(queue, hint);
+        if ('record' in result && result.record) this.#send(queue, hint, result.record);
+        else this.#later(queue, hint);
     }
   }
 
@@ -196,9 +193,11 @@ export class Hints {
     this.#storeAgain();
   }
 
+  /** Not what is on its way to its target: the end of that would be stored behind, and undo what comes between. */
   #storeAgain(): void {
     let left = STORED_AGAIN_A_TICK;
     for (const [hint, target] of this.#unstored) {
+      if (hint.phase !== 'waiting') continue;
       if (left-- === 0) return;
       this.#unstored.delete(hint);
       this.#store(target, hint, () => undefined);
