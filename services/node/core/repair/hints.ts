@@ -147,7 +147,7 @@ export class Hints {
         return;
       case 'damaged':
       case 'failed':
-        if ('record' in result && result.record) this.#send(queue, hint, result.record);
+        if ('record' in result) this.#send(queue, hint, result.record);
         else this.#later(queue, hint);
     }
   }
