@@ -14,13 +14,17 @@ const ADVICE: Record<ErrorCode, string> = {
   invalid_version: 'Read the key and send back the version that you get, unchanged.',
   malformed_request:
     'Look at what stands between client and node: this is not HTTP as this node understands it.',
+  unknown_node: 'Check the name; `rondo nodes` lists the nodes.',
   unknown_path:
     'Check the path. A key that holds `/` or `+` has to be percent-encoded or sent as URL-safe base64.',
   method_not_allowed: 'Use a method that the `Allow` header names.',
   request_timeout: 'Send the whole request without pauses, on a new connection.',
   stale_version: 'Read the key, decide again with the values that you get, and write with their version.',
+  node_in_use: 'Stop the node, wait until `rondo nodes` shows it as dead, and ask another node.',
+  loss_not_accepted: 'Look at what `rondo remove` says would be lost; accept it, or start the node again.',
   record_too_large:
     'Read the key and write one value with the version that you get: this replaces the siblings.',
+  unsupported_media_type: 'Send the header `Content-Type: application/json`.',
   too_many_siblings:
     'Read the key and write one value with the version that you get: this replaces the siblings.',
   headers_too_large: 'Send fewer or shorter headers; long keys go into the body of `PUT /storage`.',
@@ -28,6 +32,8 @@ const ADVICE: Record<ErrorCode, string> = {
   quorum_not_met:
     'Repeat it after a moment, with the same requestId. `got` and `wanted` say how far off it was.',
   no_complete_replica: 'Repeat it after a moment; `rondo status` says which nodes are away or rebuilding.',
+  not_committed:
+    'Look whether it was done with `rondo nodes`, and repeat it: nothing is done twice. A majority of the nodes has to be up.',
   no_coordinator: 'Repeat it after a moment or at another node; `rondo status` says which nodes are away.',
   deadline_exceeded: 'Repeat it, with the same requestId where it was a write.',
   overloaded: 'Wait as long as `Retry-After` says, then repeat it; slow down if it comes often.',

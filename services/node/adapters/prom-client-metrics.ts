@@ -59,6 +59,10 @@ const GAUGES: Readonly<Record<GaugeName, string>> = {
   rondo_peers_alive: 'Other nodes that this one takes for alive.',
   rondo_epoch: 'Version of the cluster document.',
   rondo_complete: '1 while this node holds everything acknowledged for its partitions.',
+  rondo_damaged_keys: 'Keys whose record here is damaged and not yet mended from the others.',
+  rondo_hash_trees: 'Partitions whose hash tree is ready to be compared.',
+  rondo_rebuild_left: 'While this node is rebuilt: complete nodes that it has still to compare with.',
+  rondo_exchange_partitions_left: 'Partitions that the comparison under way has not dealt with.',
 };
 
 /**

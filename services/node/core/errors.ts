@@ -43,11 +43,24 @@ export const ERRORS = {
   ),
   invalid_version: none(400, 'fromVersion is not a version that this cluster gave for this key.'),
   malformed_request: none(400, 'The request is not valid HTTP.'),
+  unknown_node: none(404, 'The cluster document lists no node of this name.'),
   unknown_path: none(404, 'There is nothing at this path; GET /openapi.json lists what there is.'),
   method_not_allowed: none(405, 'This path does not answer to this method.'),
   request_timeout: none(408, 'The request did not arrive in time.'),
   stale_version: none(409, 'The key has been written since fromVersion; read it and decide again.'),
+  node_in_use: none(
+    409,
+    'Only a node that is dead is taken out of the cluster: stop it, then ask another one.',
+  ),
+  loss_not_accepted: none(
+    409,
+    'To take a node out of the cluster gives up what only it holds: say acceptLoss=true if that is meant.',
+  ),
   record_too_large: none(413, 'With this write the record, all siblings together, would exceed 32 MiB.'),
+  unsupported_media_type: none(
+    415,
+    'This path wants Content-Type: application/json, so that no web page can ask for it.',
+  ),
   too_many_siblings: none(
     429,
     'The key has too many siblings; read it and write with the version that you get.',
@@ -61,6 +74,7 @@ export const ERRORS = {
   },
   quorum_not_met: retryable('either', 'Too few replicas answered in time.'),
   no_complete_replica: retryable('none', 'No complete replica of this key answered.'),
+  not_committed: retryable('either', 'The cluster document was not changed, as far as this node knows.'),
   no_coordinator: retryable('none', 'No replica of this key can be reached to coordinate the write.'),
   deadline_exceeded: retryable('either', 'The request did not finish before its deadline.'),
   overloaded: retryable('none', 'This node has as much work as it can bear; try again in a moment.'),

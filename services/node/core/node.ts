@@ -55,7 +55,7 @@ class StorageNode implements SteppingNode {
     return {
       ...{ document: undefined, founding: this.#founding.view() },
       ...{ complete: false, vouched: false, actor: this.#options.actor },
-      ...{ liveness: new Map(), hints: new Map() },
+      ...{ liveness: new Map(), hints: new Map(), antiEntropy: undefined, rebuild: undefined },
     };
   }
 
@@ -100,6 +100,12 @@ class StorageNode implements SteppingNode {
       outbox.reply(event.ticket, { to: 'put', outcome: requestError('no_coordinator') });
     } else if (event.type === 'probe') {
       outbox.reply(event.ticket, { to: 'probe', reachable: false });
+    } else if (event.type === 'where') {
+      outbox.reply(event.ticket, { to: 'where', outcome: requestError('no_complete_replica') });
+    } else if (event.type === 'hurry') {
+      outbox.reply(event.ticket, { to: 'hurry', outcome: requestError('no_complete_replica') });
+    } else if (event.type === 'remove') {
+      outbox.reply(event.ticket, { to: 'remove', outcome: requestError('not_committed', {}, 'none') });
     }
   }
 

@@ -33,7 +33,11 @@ export type GaugeName =
   | 'rondo_read_repairs'
   | 'rondo_peers_alive'
   | 'rondo_epoch'
-  | 'rondo_complete';
+  | 'rondo_complete'
+  | 'rondo_damaged_keys'
+  | 'rondo_hash_trees'
+  | 'rondo_rebuild_left'
+  | 'rondo_exchange_partitions_left';
 
 /** Labels with few distinct values, always the same names for one metric. */
 export type Labels = Readonly<Record<string, string>>;

@@ -8,8 +8,9 @@ import {
   type Ticket,
   TICK_MS,
 } from '../core/protocol/events.js';
+import type { HurryOutcome, RemovalOutcome, WhereOutcome } from '../core/protocol/convergence.js';
 import type { GetOutcome, GetRequest, PutOutcome, PutRequest } from '../core/protocol/messages.js';
-import type { NodeId } from '../core/types.js';
+import type { Key, NodeId, Partition } from '../core/types.js';
 import type { Bus, BusHandlers } from '../ports/bus.js';
 import type { Clock } from '../ports/clock.js';
 import type { ClusterStore } from '../ports/clusterStore.js';
@@ -28,6 +29,12 @@ export interface Runtime {
   get(request: GetRequest): Promise<GetOutcome>;
   put(request: PutRequest): Promise<PutOutcome>;
   probe(node: NodeId, timeoutMs: number): Promise<boolean>;
+  /** What each node holds of the key. */
+  where(key: Key): Promise<WhereOutcome>;
+  /** Has this node compare with every other one as soon as possible, everything or one partition. */
+  hurry(partition?: Partition): Promise<HurryOutcome>;
+  /** Gives up a lost node. */
+  remove(node: NodeId): Promise<RemovalOutcome>;
   /**
    * Refuses new requests and resolves when the live ones have ended, each by its deadline, and a moment was left to the
    * writes of other nodes. Idempotent.
@@ -116,6 +123,33 @@ class NodeRuntime implements Runtime {
         if (reply.to === 'probe') resolve(reply.reachable);
       });
       this.#dispatch({ type: 'probe', ticket, node, timeoutMs });
+    });
+  }
+
+  where(key: Key): Promise<WhereOutcome> {
+    return new Promise((resolve) => {
+      const ticket = this.#ticket((reply) => {
+        if (reply.to === 'where') resolve(reply.outcome);
+      });
+      this.#dispatch({ type: 'where', ticket, key });
+    });
+  }
+
+  hurry(partition?: Partition): Promise<HurryOutcome> {
+    return new Promise((resolve) => {
+      const ticket = this.#ticket((reply) => {
+        if (reply.to === 'hurry') resolve(reply.outcome);
+      });
+      this.#dispatch({ type: 'hurry', ticket, ...(partition !== undefined && { partition }) });
+    });
+  }
+
+  remove(node: NodeId): Promise<RemovalOutcome> {
+    return new Promise((resolve) => {
+      const ticket = this.#ticket((reply) => {
+        if (reply.to === 'remove') resolve(reply.outcome);
+      });
+      this.#dispatch({ type: 'remove', ticket, node });
     });
   }
 

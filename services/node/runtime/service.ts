@@ -1,5 +1,7 @@
+import type { RequestError } from '../core/errors.js';
+import type { AntiEntropyView, HurryOutcome, RemovalOutcome } from '../core/protocol/convergence.js';
 import type { GetOutcome, GetRequest, PutOutcome, PutRequest } from '../core/protocol/messages.js';
-import type { ClusterDocument, Key, NodeId, VersionedRecord } from '../core/types.js';
+import type { ClusterDocument, Key, NodeId, Partition, VersionedRecord } from '../core/types.js';
 import type { Liveness } from '../core/protocol/events.js';
 import type { PeerState } from '../ports/bus.js';
 
@@ -9,12 +11,42 @@ export interface NodeService {
   put(request: PutRequest): Promise<PutOutcome>;
   /** Whether the node answered a ping over the bus within `timeoutMs`; the node itself always does. */
   probe(node: NodeId, timeoutMs: number): Promise<boolean>;
+  /** What each node holds of the key. */
+  where(key: Key): Promise<WhereReport | RequestError>;
+  /** Has this node compare with every other one as soon as possible, everything or one partition. */
+  hurry(partition?: Partition): Promise<HurryOutcome>;
+  /** Takes a lost node out of the cluster document. */
+  remove(node: NodeId): Promise<RemovalOutcome>;
   /** Everything this node holds, siblings and tombstones included, as of the call. */
   dump(): AsyncIterable<{ readonly key: Key; readonly record: VersionedRecord }>;
   /** The version string of a record, as a GET would give it. */
   versionOf(key: Key, record: VersionedRecord): string;
   status(): NodeStatus;
 }
+
+/** Where a key lies, as `/internal/where` shows it. */
+export interface WhereReport {
+  readonly ok: true;
+  /** 16 hex digits. */
+  readonly position: string;
+  readonly partition: number;
+  readonly epoch: number;
+  readonly primaries: readonly HolderReport[];
+  readonly fallbacks: readonly HolderReport[];
+}
+
+export type HolderReport =
+  | {
+      readonly node: NodeId;
+      readonly status: 'found';
+      /** 14 hex digits; the same for the same record. */
+      readonly hash: string;
+      readonly version: string;
+      readonly values: number;
+      readonly tombstone: boolean;
+      readonly bytes: number;
+    }
+  | { readonly node: NodeId; readonly status: 'missing' | 'incomplete' | 'damaged' | 'refused' | 'silent' };
 
 /** Plain data, as `/cluster` shows it. */
 export interface NodeStatus {
@@ -30,6 +62,9 @@ export interface NodeStatus {
   readonly liveness: ReadonlyMap<NodeId, Liveness>;
   /** How many hints it keeps, by target. */
   readonly hints: ReadonlyMap<NodeId, number>;
+  readonly antiEntropy: AntiEntropyView;
+  /** While this node is being rebuilt. */
+  readonly rebuild: { readonly left: readonly NodeId[] } | undefined;
   readonly storage: { readonly sequence: number; readonly damaged: number };
   readonly live: { readonly requests: number; readonly bytes: number };
 }

@@ -137,6 +137,11 @@ function newStatus(nodes: readonly string[]): NodeStatus {
     peers: new Map(others),
     liveness: new Map(others.map(([id]) => [id, 'alive'] as const)),
     hints: new Map(),
+    antiEntropy: {
+      ...{ underway: undefined, last: new Map(), lastOfPartition: new Map() },
+      ...{ treesReady: 8, damagedKeys: 0 },
+    },
+    rebuild: undefined,
     storage: { sequence: 7, damaged: 0 },
     live: { requests: 0, bytes: 0 },
   };

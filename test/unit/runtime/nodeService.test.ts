@@ -40,6 +40,11 @@ function createFixture() {
     actor: 'spare' as Actor,
     liveness: new Map([['n2' as NodeId, 'suspect']]),
     hints: new Map([['n2' as NodeId, 6]]),
+    antiEntropy: {
+      ...{ underway: undefined, last: new Map(), lastOfPartition: new Map() },
+      ...{ treesReady: 8, damagedKeys: 0 },
+    },
+    rebuild: { left: ['n2' as NodeId] },
   };
   const service = createNodeService({
     self: SELF,
@@ -69,6 +74,8 @@ describe('the service of a node', () => {
       peers,
       liveness: view.liveness,
       hints: view.hints,
+      antiEntropy: view.antiEntropy,
+      rebuild: view.rebuild,
       storage: { sequence: 8, damaged: 9 },
       live: { requests: 2, bytes: 3 },
     });

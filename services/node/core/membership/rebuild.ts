@@ -51,10 +51,10 @@ export class Rebuild {
     this.adopt(options.port.document());
   }
 
-  /** Complete nodes that are still to be compared with, while this one is being rebuilt. */
-  get left(): readonly NodeId[] {
-    if (this.#listed?.state !== 'rebuilding') return [];
-    return [...this.#sources().all].filter((node) => !this.#exchanged.has(node));
+  /** While this node is being rebuilt: the complete ones that are still to be compared with. */
+  view(): { readonly left: readonly NodeId[] } | undefined {
+    if (this.#listed?.state !== 'rebuilding') return undefined;
+    return { left: [...this.#sources().all].filter((node) => !this.#exchanged.has(node)) };
   }
 
   /** What was compared under another directory counts for nothing. */

@@ -32,6 +32,7 @@ export class Member {
   sizes(): NodeSizes {
     return {
       ...this.#parts.coordinator.sizes(),
+      liveRequests: this.#liveRequests,
       cells: this.#parts.replica.cells,
       hints: this.#parts.hints.total,
       repairs: this.#parts.readRepairs.size,
@@ -48,7 +49,14 @@ export class Member {
       actor: this.#parts.replica.actor,
       liveness: this.#parts.membership.states(),
       hints: this.#parts.hints.counts(),
+      antiEntropy: this.#parts.repair.view(),
+      rebuild: this.#parts.rebuild.view(),
     };
+  }
+
+  get #liveRequests(): number {
+    const { coordinator, repair, removals } = this.#parts;
+    return coordinator.sizes().liveRequests + repair.searches + removals.size;
   }
 
   on(event: MemberEvent): void {
@@ -59,6 +67,12 @@ export class Member {
         return this.#parts.coordinator.onPut(event.ticket, event.request);
       case 'probe':
         return this.#parts.coordinator.onProbe(event.ticket, event.node, event.timeoutMs);
+      case 'where':
+        return this.#parts.repair.where(event.ticket, event.key);
+      case 'hurry':
+        return this.#parts.repair.hurryFor(event.ticket, event.partition);
+      case 'remove':
+        return this.#parts.removals.open(event.ticket, event.node);
       case 'message':
         return this.#onMessage(
           event.from,
@@ -88,7 +102,7 @@ export class Member {
       case 'tick':
         return this.#onTick(this.#parts.outbox.now.monotonicMs, event.sequence);
       case 'stop':
-        return this.#parts.coordinator.stop();
+        return this.#onStop();
       default:
         return assertNever(event);
     }
@@ -107,6 +121,7 @@ export class Member {
         return this.#parts.reads.onRead(from, message, deadlineMs);
       case 'readReply':
         this.#parts.membership.answered(from);
+        this.#parts.repair.onReply(message);
         return this.#onReadReply(from, request, message.answer);
       case 'write':
         return this.#parts.replica.onWrite(from, message, deadlineMs);
@@ -176,6 +191,7 @@ export class Member {
     const { request } = message;
     switch (message.type) {
       case 'read':
+        this.#parts.repair.onUnroutable(request);
         return this.#parts.coordinator.onGetEvent(request, { type: 'unroutable', from: to });
       case 'write':
         this.#parts.readRepairs.end(request);
@@ -230,9 +246,19 @@ export class Member {
         return this.#parts.repair.onReapLoaded(purpose, result);
       case 'hint':
         return this.#parts.hints.onLoaded(purpose.target, key, result);
+      case 'where': {
+        const answer = this.#parts.reads.pullAnswer(key, result, purpose.strict);
+        return this.#parts.repair.onWhereLoaded(purpose.search, answer);
+      }
       default:
         return assertNever(purpose);
     }
+  }
+
+  #onStop(): void {
+    this.#parts.coordinator.stop();
+    this.#parts.repair.stop();
+    this.#parts.removals.stop();
   }
 
   #onTick(nowMs: number, sequence: number): void {

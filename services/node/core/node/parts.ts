@@ -1,8 +1,10 @@
 import { Coordinator } from '../coordinator/coordinator.js';
 import type { RequestNumbers } from '../coordinator/requestNumbers.js';
 import { BallotRegister } from '../membership/ballotRegister.js';
+import { createRebuild, createRemovals } from './changes.js';
 import { Membership } from '../membership/membership.js';
-import { Rebuild } from '../membership/rebuild.js';
+import type { Rebuild } from '../membership/rebuild.js';
+import type { Removals } from '../membership/removals.js';
 import { REGISTER_TIMES } from '../membership/register.js';
 import type { NodeOptions } from '../nodeOptions.js';
 import type { Base } from './base.js';
@@ -14,7 +16,7 @@ import { Repair } from '../repair/repair.js';
 import { Reads } from '../replica/reads.js';
 import { Replica } from '../replica/replica.js';
 import { createRing, type ReplicaSet, replicaSetsByKey, type Ring } from '../ring/replicaSets.js';
-import type { Actor, Cluster, ClusterDocument, ClusterNode, Key } from '../types.js';
+import type { Actor, Cluster, ClusterDocument, Key } from '../types.js';
 
 /**
  * The parts of a node that belongs to a cluster. They know nothing of each other; what each needs of the others is handed
@@ -31,6 +33,7 @@ export class NodeParts {
   readonly readRepairs: ReadRepairs;
   readonly repair: Repair;
   readonly rebuild: Rebuild;
+  readonly removals: Removals;
   readonly coordinator: Coordinator;
   readonly #options: NodeOptions;
   readonly #numbers: RequestNumbers;
@@ -59,7 +62,8 @@ export class NodeParts {
     this.replica = this.#createReplica(options);
     this.reads = this.#createReads(options);
     this.readRepairs = this.#createReadRepairs(options);
-    this.rebuild = this.#createRebuild(base);
+    this.rebuild = createRebuild(options, this, { voter: base.file.voter, ring: () => this.#ring });
+    this.removals = createRemovals(options.self, this);
     this.coordinator = this.#createCoordinator(options, cluster.versionKey);
     this.#connectAll();
   }
@@ -70,11 +74,8 @@ export class NodeParts {
 
   /** Whether the document lists this directory, and says that it holds everything. */
   #listsAsComplete(actor: Actor): boolean {
-    return this.#listed?.actor === actor && this.#listed.state === 'complete';
-  }
-
-  get #listed(): ClusterNode | undefined {
-    return this.document.nodes.find(({ id }) => id === this.#options.self);
+    const listed = this.document.nodes.find(({ id }) => id === this.#options.self);
+    return listed?.actor === actor && listed.state === 'complete';
   }
 
   #createRegister(base: Base, document: ClusterDocument): BallotRegister {
@@ -234,30 +235,6 @@ export class NodeParts {
       sinceOf: (key) => this.replicaSet(key).since,
       mergeHere: (key, record) => {
         this.replica.repair(key, record);
-      },
-    });
-  }
-
-  #createRebuild(base: Base): Rebuild {
-    return new Rebuild({
-      self: this.#options.self,
-      outbox: this.outbox,
-      port: {
-        document: () => this.document,
-        ring: () => this.#ring,
-        directories: () => ({ actor: this.replica.actor, voter: base.file.voter }),
-        addresses: this.#options,
-        mayKeepActor: () => this.replica.hasNeverMinted,
-        renounce: () => {
-          this.replica.renounce();
-        },
-        hasDamage: () => this.repair.damagedKeys > 0,
-        propose: (change, done) => {
-          this.register.propose(change, done);
-        },
-        hurry: () => {
-          this.repair.hurry();
-        },
       },
     });
   }

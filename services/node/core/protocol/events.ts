@@ -7,9 +7,11 @@ import type {
   Instant,
   Key,
   NodeId,
+  Partition,
   PositionRange,
   VersionedRecord,
 } from '../types.js';
+import type { AntiEntropyView, HurryOutcome, RemovalOutcome, WhereOutcome } from './convergence.js';
 import type { FoundingView } from './foundingView.js';
 import type { Vote } from './vote.js';
 import type { GetOutcome, GetRequest, Message, PutOutcome, PutRequest, RequestNumber } from './messages.js';
@@ -30,6 +32,8 @@ export type LoadPurpose =
   | { readonly for: 'reap'; readonly check: number; readonly index: number }
   | { readonly for: 'localRead'; readonly request: RequestNumber; readonly strict: boolean }
   | { readonly for: 'hint'; readonly target: NodeId }
+  /** `strict`: as a primary of the key. */
+  | { readonly for: 'where'; readonly search: number; readonly strict: boolean }
   | {
       readonly for: 'pull';
       readonly from: NodeId;
@@ -69,6 +73,12 @@ export type NodeEvent =
   | { readonly type: 'get'; readonly ticket: Ticket; readonly request: GetRequest }
   | { readonly type: 'put'; readonly ticket: Ticket; readonly request: PutRequest }
   | { readonly type: 'probe'; readonly ticket: Ticket; readonly node: NodeId; readonly timeoutMs: number }
+  /** What does each node hold of the key? */
+  | { readonly type: 'where'; readonly ticket: Ticket; readonly key: Key }
+  /** Compare with every other node as soon as possible: everything, or this partition. */
+  | { readonly type: 'hurry'; readonly ticket: Ticket; readonly partition?: Partition }
+  /** A person gives up a lost node, and what only it had. */
+  | { readonly type: 'remove'; readonly ticket: Ticket; readonly node: NodeId }
   | {
       readonly type: 'message';
       readonly from: NodeId;
@@ -101,7 +111,10 @@ export const TICK_MS = 20;
 export type ReplyOutcome =
   | { readonly to: 'get'; readonly outcome: GetOutcome }
   | { readonly to: 'put'; readonly outcome: PutOutcome }
-  | { readonly to: 'probe'; readonly reachable: boolean };
+  | { readonly to: 'probe'; readonly reachable: boolean }
+  | { readonly to: 'where'; readonly outcome: WhereOutcome }
+  | { readonly to: 'hurry'; readonly outcome: HurryOutcome }
+  | { readonly to: 'remove'; readonly outcome: RemovalOutcome };
 
 /** Things worth counting that only the core sees. */
 export type Fact =
@@ -201,6 +214,10 @@ export interface NodeView {
   readonly liveness: ReadonlyMap<NodeId, Liveness>;
   /** How many hints it keeps, by target; targets without any are left out. */
   readonly hints: ReadonlyMap<NodeId, number>;
+  /** None before this node is in a cluster. */
+  readonly antiEntropy: AntiEntropyView | undefined;
+  /** While it is being rebuilt: the complete nodes that it has still to compare with. */
+  readonly rebuild: { readonly left: readonly NodeId[] } | undefined;
 }
 
 /** What a node thinks of another: `suspect` ones are replaced by fallbacks at once (R4). */

@@ -1,9 +1,11 @@
-import type { Message, ReapItem, RequestNumber } from '../protocol/messages.js';
-import type { LoadPurpose, ReadResult, ScanId, ScanPage } from '../protocol/events.js';
+import { requestError } from '../errors.js';
+import type { AntiEntropyView } from '../protocol/convergence.js';
+import type { LoadPurpose, ReadResult, ScanId, ScanPage, Ticket } from '../protocol/events.js';
+import type { Message, PullAnswer, ReapItem, RequestNumber } from '../protocol/messages.js';
 import type { Outbox } from '../protocol/outbox.js';
 import type { ReplicaSet, Ring } from '../ring/replicaSets.js';
 import type { Digests, Key, NodeId, Partition, VersionedRecord } from '../types.js';
-import { AntiEntropy, type AntiEntropyProgress } from './antiEntropy.js';
+import { AntiEntropy } from './antiEntropy.js';
 import { Asks } from './asks.js';
 import { Comparisons } from './comparisons.js';
 import { HashTrees } from './hashTrees.js';
@@ -11,8 +13,10 @@ import { Mending } from './mending.js';
 import { ReapChecks } from './reapChecks.js';
 import { messageMsMax, Reaping } from './reaping.js';
 import { Scans } from './scans.js';
+import { sharedPartitions } from './sharedPartitions.js';
 import { Strays } from './strays.js';
 import { isExpired } from './tombstones.js';
+import { Whereabouts } from './whereabouts.js';
 
 /** How repair reaches the rest of its node; they meet in node.ts. */
 export interface RepairPort {
@@ -70,6 +74,7 @@ export class Repair {
   readonly #strays: Strays;
   readonly #reapChecks: ReapChecks;
   readonly #reaping: Reaping;
+  readonly #whereabouts: Whereabouts;
   #shared: { readonly ring: Ring; readonly byPeer: ReadonlyMap<NodeId, readonly Partition[]> } | undefined;
 
   constructor(options: RepairOptions) {
@@ -128,6 +133,7 @@ export class Repair {
       checks: this.#reapChecks,
       placeAmong: (partition) => port.ring().replicaSet(partition).primaries.indexOf(options.self),
     });
+    this.#whereabouts = new Whereabouts({ ...options, ...parts, ...port });
   }
 
   /** Damaged keys that are not mended yet. */
@@ -135,12 +141,17 @@ export class Repair {
     return this.#mending.size;
   }
 
-  get treesReady(): number {
-    return this.#trees.ready;
+  /** Keys that are being looked for at all nodes. */
+  get searches(): number {
+    return this.#whereabouts.size;
   }
 
-  progress(): AntiEntropyProgress {
-    return this.#antiEntropy.progress();
+  view(): AntiEntropyView {
+    return {
+      ...this.#antiEntropy.view(),
+      treesReady: this.#trees.ready,
+      damagedKeys: this.damagedKeys,
+    };
   }
 
   /** What is under way was begun under another document. */
@@ -151,6 +162,28 @@ export class Repair {
   /** Every node is compared with as soon as its turn comes. */
   hurry(): void {
     this.#antiEntropy.hurry();
+  }
+
+  /** The same because a person asks for it, perhaps of one partition only. */
+  hurryFor(ticket: Ticket, partition?: Partition): void {
+    const { outbox } = this.#options;
+    const after =
+      partition === undefined ? this.#antiEntropy.hurry() : this.#antiEntropy.hurryPartition(partition);
+    const outcome = after === undefined ? requestError('overloaded') : { ok: true as const, after };
+    outbox.reply(ticket, { to: 'hurry', outcome });
+  }
+
+  /** What does each node hold of the key? */
+  where(ticket: Ticket, key: Key): void {
+    this.#whereabouts.open(ticket, key);
+  }
+
+  onWhereLoaded(search: number, answer: PullAnswer): void {
+    this.#whereabouts.onLoaded(search, answer);
+  }
+
+  stop(): void {
+    this.#whereabouts.stop();
   }
 
   /** What is durable of a sound key has changed. */
@@ -219,6 +252,7 @@ export class Repair {
     this.#strays.tick(nowMs);
     this.#antiEntropy.tick(nowMs);
     this.#reaping.tick(nowMs);
+    this.#whereabouts.tick(nowMs);
   }
 
   #onReap(from: NodeId, message: Extract<Message, { type: 'reap' }>, deadlineMs: number): void {
@@ -254,17 +288,4 @@ export class Repair {
       this.#shared = { ring, byPeer: sharedPartitions(ring, this.#options.self) };
     return this.#shared.byPeer;
   }
-}
-
-function sharedPartitions(ring: Ring, self: NodeId): ReadonlyMap<NodeId, readonly Partition[]> {
-  const byPeer = new Map<NodeId, Partition[]>();
-  for (let index = 0; index < ring.partitions; index++) {
-    const partition = index as Partition;
-    const { primaries } = ring.replicaSet(partition);
-    if (!primaries.includes(self)) continue;
-    for (const peer of primaries) {
-      if (peer !== self) byPeer.set(peer, [...(byPeer.get(peer) ?? []), partition]);
-    }
-  }
-  return byPeer;
 }

@@ -64,9 +64,14 @@ export class Reads {
 
   onPullLoaded(key: Key, purpose: Extract<LoadPurpose, { for: 'pull' }>, result: ReadResult): void {
     const { from, request, deadlineMs } = purpose;
-    const answer = this.readAnswer(key, result, true);
-    const isDamaged = result.status === 'damaged' && this.#options.countsFor(true);
-    this.#answerPull(from, request, isDamaged ? { status: 'damaged' } : answer, deadlineMs);
+    this.#answerPull(from, request, this.pullAnswer(key, result, true), deadlineMs);
+  }
+
+  /** As for a read, with damage told apart. */
+  pullAnswer(key: Key, result: ReadResult, strict: boolean): PullAnswer {
+    const answer = this.readAnswer(key, result, strict);
+    const isDamaged = result.status === 'damaged' && this.#options.countsFor(strict);
+    return isDamaged ? { status: 'damaged' } : answer;
   }
 
   #unread(key: Key, strict: boolean): ReadAnswer | undefined {
