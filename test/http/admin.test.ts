@@ -88,6 +88,13 @@ describe('/check_connectivity and /cluster', () => {
         [n2, 12],
       ]),
       live: { requests: 3, bytes: 44 },
+      antiEntropy: {
+        underway: { number: 8, peer: n3, partitionsLeft: 3, keysPulled: 2 },
+        last: new Map([[n2, { number: 7, secondsAgo: 4, how: 'repaired', keysPulled: 1 }]]),
+        lastOfPartition: new Map(),
+        ...{ treesReady: 5, damagedKeys: 1 },
+      },
+      rebuild: { left: [n3] },
     });
     const { json } = await call(url, 'GET', '/cluster');
     expect(json).toEqual({
@@ -100,6 +107,13 @@ describe('/check_connectivity and /cluster', () => {
       peers: { n2: 'unreachable' },
       liveness: { n2: 'dead', n3: 'alive' },
       hints: { total: 13, byTarget: { n2: 12, n3: 1 } },
+      antiEntropy: {
+        underway: { number: 8, peer: 'n3', partitionsLeft: 3, keysPulled: 2 },
+        last: { n2: { number: 7, secondsAgo: 4, how: 'repaired', keysPulled: 1 } },
+        lastOfPartition: {},
+        ...{ treesReady: 5, damagedKeys: 1 },
+      },
+      rebuild: { left: ['n3'] },
       live: { requests: 3, bytes: 44 },
       storage: { sequence: 7, damaged: 0 },
       document: stub.status().document,

@@ -1,15 +1,14 @@
 import { pipeline } from 'node:stream/promises';
 import express from 'express';
-import type { ErrorRequestHandler, RequestHandler, Response } from 'express';
+import type { ErrorRequestHandler, Express, RequestHandler, Response } from 'express';
 import { requestError } from '../core/errors.js';
-import type { NodeStatus } from '../runtime/service.js';
+import { clusterJson } from './clusterJson.js';
 import { clusterDump, ownDump } from './dump.js';
 import type { Edge } from './edge.js';
 import type { Exchange } from './exchange.js';
 import { openApiDocument } from './openapi.js';
 import { refuseUnread, sendBody, sendFault } from './replies.js';
-
-type Answer = (exchange: Exchange) => void | Promise<void>;
+import { steering, type Answer, type Steering } from './steering.js';
 
 const JSON_TYPE = 'application/json';
 
@@ -30,12 +29,21 @@ export function createAdmin(edge: Edge): (exchange: Exchange) => void {
     const route = app.route(path);
     route.get(handler(exchangeOf, answer)).all(refusal(edge, exchangeOf, 'method_not_allowed', 'GET, HEAD'));
   }
+  for (const verb of steering(edge)) mount(app, edge, exchangeOf, verb);
   app.use(refusal(edge, exchangeOf, 'unknown_path'));
   app.use(faultHandler(edge, exchangeOf));
   return (exchange) => {
     exchanges.set(exchange.response, exchange);
     app(exchange.request, exchange.response);
   };
+}
+
+function mount(app: Express, edge: Edge, exchangeOf: ExchangeOf, verb: Steering): void {
+  const route = app.route(verb.path);
+  if (verb.method === 'get') route.get(handler(exchangeOf, verb.answer));
+  else route.post(handler(exchangeOf, verb.answer));
+  const allowed = verb.method === 'get' ? 'GET, HEAD' : 'POST';
+  route.all(refusal(edge, exchangeOf, 'method_not_allowed', allowed));
 }
 
 function answers(edge: Edge): Record<string, Answer> {
@@ -63,7 +71,7 @@ function answers(edge: Edge): Record<string, Answer> {
     '/internal/dump/my': (exchange) => dump(exchange, () => ownDump(service)),
     '/internal/dump/all': (exchange) => dump(exchange, () => clusterDump(service, limits.dumpSilenceMs)),
     '/cluster': (exchange) => {
-      sendBody(exchange, 200, JSON_TYPE, clusterJson(edge));
+      sendBody(exchange, 200, JSON_TYPE, clusterJson(service.status()));
     },
     '/openapi.json': (exchange) => {
       sendBody(exchange, 200, JSON_TYPE, openApi);
@@ -79,25 +87,6 @@ async function connectivity({ service, limits }: Edge): Promise<Record<string, s
     return [id, reachable ? 'reachable' : 'unreachable'] as const;
   });
   return Object.fromEntries(await Promise.all(probes));
-}
-
-function clusterJson({ service }: Edge): string {
-  const { document, peers, liveness, hints, ...status } = service.status();
-  return JSON.stringify({
-    ...status,
-    epoch: document.epoch,
-    peers: Object.fromEntries(peers),
-    liveness: Object.fromEntries(liveness),
-    hints: hintsJson(hints),
-    document,
-  });
-}
-
-/** By target in order of ids: the table itself is in the order in which targets went away. */
-function hintsJson(hints: NodeStatus['hints']): object {
-  const byTarget = [...hints].sort(([a], [b]) => (a < b ? -1 : 1));
-  const total = byTarget.reduce((sum, [, count]) => sum + count, 0);
-  return { total, byTarget: Object.fromEntries(byTarget) };
 }
 
 /** Streams at the client's pace; a client that leaves ends the scan. */

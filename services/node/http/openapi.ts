@@ -19,6 +19,9 @@ const COMPONENTS: Readonly<Record<string, z.ZodType>> = {
   GetReply: schemas.getReplySchema,
   PutBody: schemas.putBodySchema,
   PutReply: schemas.putReplySchema,
+  RemoveReply: schemas.removeReplySchema,
+  RepairReply: schemas.repairReplySchema,
+  WhereReply: schemas.whereReplySchema,
 };
 
 /** The OpenAPI 3.1 description of the API: pure data, the same at every call. */
@@ -62,12 +65,21 @@ function operationId({ method, path }: Route): string {
   return method + words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join('');
 }
 
+const PATH_PARAMETERS = {
+  key: {
+    description: 'Percent-encoded where needed; / and + may stand as they are',
+    schema: schemas.sentKeySchema,
+  },
+  node: { description: 'Percent-encoded where needed', schema: schemas.sentNodeSchema },
+} as const;
+
 function pathParameters({ path }: Route): Json[] {
-  if (!path.includes('{key}')) return [];
-  const description = 'Percent-encoded where needed; / and + may stand as they are';
-  return [
-    { name: 'key', in: 'path', required: true, description, schema: jsonSchema(schemas.sentKeySchema) },
-  ];
+  return Object.entries(PATH_PARAMETERS)
+    .filter(([name]) => path.includes(`{${name}}`))
+    .map(([name, { description, schema }]) => ({
+      ...{ name, in: 'path', required: true, description },
+      schema: jsonSchema(schema),
+    }));
 }
 
 function queryParameters({ query }: Route): Json[] {

@@ -4,9 +4,16 @@ import { requestError } from '../core/errors.js';
 import type { ErrorCode, RequestError } from '../core/errors.js';
 import type { GetRequest, PutRequest } from '../core/protocol/messages.js';
 import { LIMITS } from '../core/types.js';
-import type { Key } from '../core/types.js';
+import type { Key, NodeId, Partition } from '../core/types.js';
 import { decodeBase64, decodedLength } from './base64.js';
-import { deleteQuerySchema, getQuerySchema, putBodySchema, putQuerySchema } from './schemas.js';
+import {
+  deleteQuerySchema,
+  getQuerySchema,
+  noQuerySchema,
+  putBodySchema,
+  removeQuerySchema,
+  repairQuerySchema,
+} from './schemas.js';
 import type { PutBody } from './schemas.js';
 
 /**
@@ -36,7 +43,7 @@ export function parsePut(
   body: Buffer,
   valueBytesMax: number,
 ): Parsed<PutRequest> {
-  const stray = query === '' ? undefined : parseQuery(query, putQuerySchema);
+  const stray = query === '' ? undefined : parseQuery(query, noQuerySchema);
   if (stray && !stray.ok) return stray;
   const pathParsed = pathKey === undefined ? undefined : parsePathKey(pathKey);
   if (pathParsed && !pathParsed.ok) return pathParsed;
@@ -56,6 +63,36 @@ export function parseDelete(pathKey: string, query: string): Parsed<PutRequest> 
   const options = parseQuery(query, deleteQuerySchema);
   if (!options.ok) return options;
   return { ok: true, value: putRequest(key.value, new Uint8Array(0), options.value) };
+}
+
+/** `pathKey`: what follows `/internal/where/`. */
+export function parseWhere(pathKey: string, query: string): Parsed<Key> {
+  const stray = parseQuery(query, noQuerySchema);
+  return stray.ok ? parsePathKey(pathKey) : stray;
+}
+
+/** The partition that is to be compared; undefined: all of them. */
+export function parseRepair(query: string, partitions: number): Parsed<Partition | undefined> {
+  const options = parseQuery(query, repairQuerySchema);
+  if (!options.ok) return options;
+  const { partition } = options.value;
+  if (partition !== undefined && partition >= partitions) {
+    return badParameter(`partition: there are only ${String(partitions)}, counted from 0`);
+  }
+  return { ok: true, value: partition as Partition | undefined };
+}
+
+/** `pathNode`: what follows `/internal/remove/`. */
+export function parseRemove(
+  pathNode: string,
+  query: string,
+): Parsed<{ readonly node: NodeId; readonly acceptsLoss: boolean }> {
+  const options = parseQuery(query, removeQuerySchema);
+  if (!options.ok) return options;
+  const node = percentDecoded(pathNode);
+  // A name that cannot be decoded is nobody's.
+  if (node === undefined) return requestError('unknown_node', { detail: 'malformed percent-encoding' });
+  return { ok: true, value: { node: node as NodeId, acceptsLoss: options.value.acceptLoss === 'true' } };
 }
 
 function putRequest(key: Key, value: Uint8Array, options: Omit<PutBody, 'key' | 'value'>): PutRequest {
@@ -138,7 +175,8 @@ function splitQuery(query: string): Parsed<Parameters> {
     const value = equals < 0 ? '' : percentDecoded(pair.slice(equals + 1));
     if (name === undefined || value === undefined) return badParameter('malformed percent-encoding');
     if (name in parameters) return badParameter(`${name}: repeated`);
-    parameters[name] = name.startsWith('minNum') && /^[0-9]{1,9}$/.test(value) ? Number(value) : value;
+    const isNumber = name.startsWith('minNum') || name === 'partition';
+    parameters[name] = isNumber && /^[0-9]{1,9}$/.test(value) ? Number(value) : value;
   }
   return { ok: true, value: parameters };
 }

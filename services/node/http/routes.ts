@@ -5,7 +5,7 @@ import * as schemas from './schemas.js';
 /** One operation of the API, as the documentation and its tests see it. */
 export interface Route {
   readonly path: string;
-  readonly method: 'get' | 'put' | 'delete';
+  readonly method: 'get' | 'put' | 'delete' | 'post';
   readonly summary: string;
   /** Query parameters. */
   readonly query?: z.ZodObject;
@@ -62,6 +62,9 @@ const WRITE: readonly ErrorCode[] = [
   'no_coordinator',
 ];
 const PUT: readonly ErrorCode[] = [...WRITE, 'invalid_value', 'value_too_large', 'body_too_large'];
+
+/** Of what a person asks for: a web page of another site can send a POST, but not with this content type. */
+const ADMIN: readonly ErrorCode[] = [...ANY, 'unsupported_media_type', 'invalid_body', 'invalid_parameter'];
 
 const putReplies = { 200: json('The write is durable on minNumWrites nodes.', schemas.putReplySchema) };
 
@@ -159,6 +162,37 @@ export const ROUTES: readonly Route[] = [
     summary: 'The cluster document and how this node sees the cluster',
     replies: { 200: json('As of now.', schemas.clusterReplySchema) },
     errors: ANY,
+  },
+  {
+    path: '/internal/where/{key}',
+    method: 'get',
+    summary: 'Where a key lies, and what each node holds of it',
+    query: schemas.noQuerySchema,
+    replies: { 200: json('As each node answered.', schemas.whereReplySchema) },
+    errors: [
+      ...ANY,
+      'invalid_key',
+      'key_too_large',
+      'invalid_parameter',
+      'overloaded',
+      'no_complete_replica',
+    ],
+  },
+  {
+    path: '/internal/repair',
+    method: 'post',
+    summary: 'Has this node compare with every other one as soon as possible, and pull what it lacks',
+    query: schemas.repairQuerySchema,
+    replies: { 200: json('It will; /cluster shows how far it is.', schemas.repairReplySchema) },
+    errors: [...ADMIN, 'overloaded', 'no_complete_replica'],
+  },
+  {
+    path: '/internal/remove/{node}',
+    method: 'post',
+    summary: 'Takes a lost node out of the cluster document; what only it held is given up',
+    query: schemas.removeQuerySchema,
+    replies: { 200: json('It is in no replica set any more.', schemas.removeReplySchema) },
+    errors: [...ADMIN, 'unknown_node', 'node_in_use', 'loss_not_accepted', 'not_committed'],
   },
   {
     path: '/openapi.json',

@@ -47,7 +47,7 @@ export const getQuerySchema = z.strictObject({
   quorum: quorum.optional(),
 });
 
-export const putQuerySchema = z.strictObject({});
+export const noQuerySchema = z.strictObject({});
 
 export const deleteQuerySchema = z.strictObject({
   fromVersion: fromVersion.optional(),
@@ -56,6 +56,19 @@ export const deleteQuerySchema = z.strictObject({
   onConflict: onConflict.optional(),
   requestId: requestId.optional(),
 });
+
+export const repairQuerySchema = z.strictObject({
+  partition: z.number().int().min(0).describe('Compare this partition only; default: all').optional(),
+});
+
+export const removeQuerySchema = z.strictObject({
+  acceptLoss: z
+    .enum(['true', 'false'])
+    .describe('true: what only that node holds is given up. Without it the request is refused')
+    .optional(),
+});
+
+export const sentNodeSchema = z.string().min(1).describe('The id of a node in the cluster document');
 
 const encoded = z.string().regex(/^[A-Za-z0-9+/]*={0,2}$/);
 const version = z.string().regex(/^[A-Za-z0-9_-]*$/);
@@ -125,6 +138,77 @@ export const dumpLineSchema = z.union([
 
 const indexes = z.array(count);
 
+const holderSchema = z.union([
+  z.strictObject({
+    node: z.string(),
+    status: z.literal('found'),
+    hash: z.string().describe('The same for the same record'),
+    version: version.describe('As a GET from this node alone would give it'),
+    values: count.describe('Values that a read would show; more than one are siblings'),
+    tombstone: z.boolean().describe('All that is left is a delete'),
+    bytes: count.describe('Of the record in memory, about'),
+  }),
+  z.strictObject({
+    node: z.string(),
+    status: z
+      .enum(['missing', 'incomplete', 'damaged', 'refused', 'silent'])
+      .describe(
+        'incomplete: it may lack acknowledged writes and tells nothing; silent: no answer in time, or a fallback that is not alive',
+      ),
+  }),
+]);
+
+export const whereReplySchema = z.strictObject({
+  key: encoded.describe('The key in standard base64, padded'),
+  position: z
+    .string()
+    .regex(/^[0-9a-f]{16}$/)
+    .describe('On the ring, in hexadecimal'),
+  partition: count,
+  epoch: count.describe('Of the cluster document that this follows from'),
+  primaries: z.array(holderSchema).describe('The replica set, in its order'),
+  fallbacks: z.array(holderSchema).describe('Who stands in for primaries, in this order'),
+});
+
+export const repairReplySchema = z.strictObject({
+  success: z.literal(true),
+  node: z.string(),
+  incarnation: count.describe('Comparisons are numbered anew in each life of a node'),
+  after: count.describe('Comparisons that begin from now on have higher numbers in /cluster, antiEntropy'),
+});
+
+export const removeReplySchema = z.strictObject({
+  success: z.literal(true),
+  epoch: count.describe('Of the cluster document without the node'),
+});
+
+const comparisonSchema = z.strictObject({
+  number: count.describe('Counted as they begin, anew in each life of a node'),
+  secondsAgo: count.describe('Since it ended'),
+  how: z.enum(['same', 'repaired']).describe('repaired: something was missing here, and was pulled'),
+  keysPulled: count,
+  partition: count.optional().describe('Where only that one was compared'),
+});
+
+const antiEntropySchema = z.strictObject({
+  underway: z
+    .strictObject({
+      number: count,
+      peer: z.string(),
+      partitionsLeft: count,
+      keysPulled: count,
+      partition: count.optional(),
+    })
+    .nullable()
+    .describe('The comparison that this node is at'),
+  last: z
+    .record(z.string(), comparisonSchema)
+    .describe('By node: the last comparison of all that both hold in which nothing failed'),
+  lastOfPartition: z.record(z.string(), comparisonSchema).describe('By node: the last of a single partition'),
+  treesReady: count.describe('Partitions whose hash tree is ready'),
+  damagedKeys: count.describe('Keys whose record here is damaged, and not mended yet'),
+});
+
 export const clusterReplySchema = z.strictObject({
   node: z.string().describe('The node that answers'),
   actor: z.string(),
@@ -144,6 +228,11 @@ export const clusterReplySchema = z.strictObject({
       byTarget: z.record(z.string(), count).describe('Nodes without hints are left out'),
     })
     .describe('Writes kept here for nodes that could not be reached'),
+  antiEntropy: antiEntropySchema,
+  rebuild: z
+    .strictObject({ left: z.array(z.string()).describe('Complete nodes that it has still to compare with') })
+    .nullable()
+    .describe('While this node is being rebuilt'),
   live: z.strictObject({ requests: count, bytes: count }),
   storage: z.strictObject({ sequence: count, damaged: count }),
   document: z.looseObject({

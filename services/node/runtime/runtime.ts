@@ -14,8 +14,9 @@ import type { Key, NodeId, Partition } from '../core/types.js';
 import type { Bus, BusHandlers } from '../ports/bus.js';
 import type { Clock } from '../ports/clock.js';
 import type { ClusterStore } from '../ports/clusterStore.js';
-import type { RecordScan, Storage, StorageChange } from '../ports/storage.js';
+import type { RecordScan, Storage } from '../ports/storage.js';
 import type { Metrics } from '../ports/telemetry.js';
+import { changeOf } from './storageChange.js';
 
 /**
  * Runs a node: one queue of events, taken one at a time; each step's effects are carried out on the ports in order, and
@@ -100,57 +101,45 @@ class NodeRuntime implements Runtime {
   }
 
   get(request: GetRequest): Promise<GetOutcome> {
-    return new Promise((resolve) => {
-      const ticket = this.#ticket((reply) => {
-        if (reply.to === 'get') resolve(reply.outcome);
-      });
-      this.#dispatch({ type: 'get', ticket, request });
-    });
+    return this.#ask(
+      (ticket) => ({ type: 'get', ticket, request }),
+      (reply) => (reply.to === 'get' ? reply.outcome : undefined),
+    );
   }
 
   put(request: PutRequest): Promise<PutOutcome> {
-    return new Promise((resolve) => {
-      const ticket = this.#ticket((reply) => {
-        if (reply.to === 'put') resolve(reply.outcome);
-      });
-      this.#dispatch({ type: 'put', ticket, request });
-    });
+    return this.#ask(
+      (ticket) => ({ type: 'put', ticket, request }),
+      (reply) => (reply.to === 'put' ? reply.outcome : undefined),
+    );
   }
 
   probe(node: NodeId, timeoutMs: number): Promise<boolean> {
-    return new Promise((resolve) => {
-      const ticket = this.#ticket((reply) => {
-        if (reply.to === 'probe') resolve(reply.reachable);
-      });
-      this.#dispatch({ type: 'probe', ticket, node, timeoutMs });
-    });
+    return this.#ask(
+      (ticket) => ({ type: 'probe', ticket, node, timeoutMs }),
+      (reply) => (reply.to === 'probe' ? reply.reachable : undefined),
+    );
   }
 
   where(key: Key): Promise<WhereOutcome> {
-    return new Promise((resolve) => {
-      const ticket = this.#ticket((reply) => {
-        if (reply.to === 'where') resolve(reply.outcome);
-      });
-      this.#dispatch({ type: 'where', ticket, key });
-    });
+    return this.#ask(
+      (ticket) => ({ type: 'where', ticket, key }),
+      (reply) => (reply.to === 'where' ? reply.outcome : undefined),
+    );
   }
 
   hurry(partition?: Partition): Promise<HurryOutcome> {
-    return new Promise((resolve) => {
-      const ticket = this.#ticket((reply) => {
-        if (reply.to === 'hurry') resolve(reply.outcome);
-      });
-      this.#dispatch({ type: 'hurry', ticket, ...(partition !== undefined && { partition }) });
-    });
+    return this.#ask(
+      (ticket) => ({ type: 'hurry', ticket, ...(partition !== undefined && { partition }) }),
+      (reply) => (reply.to === 'hurry' ? reply.outcome : undefined),
+    );
   }
 
   remove(node: NodeId): Promise<RemovalOutcome> {
-    return new Promise((resolve) => {
-      const ticket = this.#ticket((reply) => {
-        if (reply.to === 'remove') resolve(reply.outcome);
-      });
-      this.#dispatch({ type: 'remove', ticket, node });
-    });
+    return this.#ask(
+      (ticket) => ({ type: 'remove', ticket, node }),
+      (reply) => (reply.to === 'remove' ? reply.outcome : undefined),
+    );
   }
 
   seen(node: NodeId, busAddress: string): void {
@@ -177,10 +166,16 @@ class NodeRuntime implements Runtime {
     this.#onIdle = undefined;
   }
 
-  #ticket(caller: Caller): Ticket {
-    const ticket = ++this.#lastTicket;
-    this.#callers.set(ticket, caller);
-    return ticket;
+  /** `read` gives what a reply to the ticket says, or undefined where it is none. */
+  #ask<T>(event: (ticket: Ticket) => NodeEvent, read: (reply: ReplyOutcome) => T | undefined): Promise<T> {
+    return new Promise((resolve) => {
+      const ticket = ++this.#lastTicket;
+      this.#callers.set(ticket, (reply) => {
+        const said = read(reply);
+        if (said !== undefined) resolve(said);
+      });
+      this.#dispatch(event(ticket));
+    });
   }
 
   #dispatch(event: NodeEvent): void {
@@ -242,7 +237,7 @@ class NodeRuntime implements Runtime {
       case 'keepVote':
       case 'keepDocument':
       case 'keepCluster':
-        this.#keepAside(effect);
+        this.#keep(effect);
         return;
       case 'scan':
         this.#scan(effect);
@@ -266,21 +261,19 @@ class NodeRuntime implements Runtime {
     }
   }
 
-  /** What lies beside the database. */
-  #keepAside(effect: Extract<Effect, { type: 'keepVote' | 'keepDocument' | 'keepCluster' }>): void {
+  #keep(effect: Extract<Effect, { type: 'keepVote' | 'keepDocument' | 'keepCluster' }>): void {
     const { clusterStore } = this.#options;
-    const done = (type: 'voteKept' | 'documentKept' | 'clusterKept') => (error?: Error) => {
+    const kept = (type: 'voteKept' | 'documentKept' | 'clusterKept') => (error?: Error) => {
       this.#dispatch({ type, durable: !error });
     };
-    if (effect.type === 'keepVote') clusterStore.keepVote(effect.vote, done('voteKept'));
-    else if (effect.type === 'keepDocument') clusterStore.keepDocument(effect.document, done('documentKept'));
-    else clusterStore.keepCluster(effect.cluster, done('clusterKept'));
+    if (effect.type === 'keepVote') clusterStore.keepVote(effect.vote, kept('voteKept'));
+    else if (effect.type === 'keepDocument') clusterStore.keepDocument(effect.document, kept('documentKept'));
+    else clusterStore.keepCluster(effect.cluster, kept('clusterKept'));
   }
 
   #change(effect: Extract<Effect, { type: 'store' | 'drop' }>): void {
     const { store, key } = effect;
-    const change = changeOf(effect);
-    this.#options.storage.write(change, (error) => {
+    this.#options.storage.write(changeOf(effect), (error) => {
       this.#dispatch({ type: error ? 'storeFailed' : 'stored', key, store });
     });
   }
@@ -295,8 +288,7 @@ class NodeRuntime implements Runtime {
   #scanNext(scan: ScanId): void {
     const opened = this.#scans.get(scan);
     opened?.next((page) => {
-      if (page) this.#dispatch({ type: 'scanned', scan, page });
-      else this.#dispatch({ type: 'scanFailed', scan });
+      this.#dispatch(page ? { type: 'scanned', scan, page } : { type: 'scanFailed', scan });
     });
   }
 
@@ -306,10 +298,4 @@ class NodeRuntime implements Runtime {
       this.#dispatch({ type: 'hintStored', target, key, durable: !error });
     });
   }
-}
-
-function changeOf(effect: Extract<Effect, { type: 'store' | 'drop' }>): StorageChange {
-  if (effect.type === 'drop') return { type: 'drop', key: effect.key };
-  const { key, record, counter, mends } = effect;
-  return { type: 'record', key, record, counter, ...(mends && { mends }) };
 }

@@ -73,6 +73,9 @@ export function linesOf(text: string): unknown[] {
 
 function routeOf(method: string, target: string): (typeof ROUTES)[number] | undefined {
   const [path = ''] = target.split('?');
-  const template = path.startsWith('/storage/') ? '/storage/{key}' : path;
-  return ROUTES.find((route) => route.path === template && route.method === method.toLowerCase());
+  const fits = (template: string): boolean => {
+    const [prefix = ''] = template.split('{');
+    return prefix === template ? path === template : path.startsWith(prefix);
+  };
+  return ROUTES.find((route) => fits(route.path) && route.method === method.toLowerCase());
 }

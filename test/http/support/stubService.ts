@@ -1,4 +1,4 @@
-import type { ErrorCode } from '../../../services/node/core/errors.js';
+import type { ErrorCode, RequestError } from '../../../services/node/core/errors.js';
 import { requestError } from '../../../services/node/core/errors.js';
 import type {
   GetOutcome,
@@ -6,8 +6,15 @@ import type {
   PutOutcome,
   PutRequest,
 } from '../../../services/node/core/protocol/messages.js';
-import type { Actor, ClusterDocument, Key, VersionedRecord } from '../../../services/node/core/types.js';
-import type { NodeService, NodeStatus } from '../../../services/node/runtime/service.js';
+import type {
+  Actor,
+  ClusterDocument,
+  Key,
+  NodeId,
+  Partition,
+  VersionedRecord,
+} from '../../../services/node/core/types.js';
+import type { NodeService, NodeStatus, WhereReport } from '../../../services/node/runtime/service.js';
 import { clusterNode } from '../../unit/support/clusterNode.js';
 
 /** A node of three replicas in memory: one counter a key stands for its clock. Knobs make it slow, failing or broken. */
@@ -26,6 +33,10 @@ export interface StubService extends NodeService {
   /** Records handed out by scans, and scans that ran to their end or were stopped. */
   readonly scans: { handedOut: number; ended: number };
   readonly unreachable: Set<string>;
+  /** What it was asked to compare, and which nodes to give up; what it answers instead. */
+  readonly hurried: (Partition | undefined)[];
+  readonly removed: NodeId[];
+  refusal: RequestError | undefined;
   /** Changes what `status()` says. */
   set(status: Partial<NodeStatus>): void;
 }
@@ -49,6 +60,9 @@ export function createStubService(nodes: readonly string[] = ['n1', 'n2', 'n3'])
     scanFault: undefined,
     scans: { handedOut: 0, ended: 0 },
     unreachable: new Set(),
+    hurried: [],
+    removed: [],
+    refusal: undefined,
     async get(request) {
       stub.gets.push(request);
       await stub.gate;
@@ -60,6 +74,15 @@ export function createStubService(nodes: readonly string[] = ['n1', 'n2', 'n3'])
       return refusal(stub, request.minWrites) ?? write(stub, request);
     },
     probe: async (node) => !stub.unreachable.has(node),
+    where: async (key) => stub.refusal ?? whereabouts(stub, key),
+    async hurry(partition) {
+      stub.hurried.push(partition);
+      return stub.refusal ?? { ok: true, after: 7 };
+    },
+    async remove(node) {
+      stub.removed.push(node);
+      return stub.refusal ?? { ok: true, epoch: 2 };
+    },
     dump: () => scan(stub),
     versionOf: (_key, record) => versionText(record.siblings.length),
     status: () => status,
@@ -86,6 +109,25 @@ function read(stub: StubService, { key }: GetRequest): GetOutcome {
     ok: true,
     version: versionText(record.counter),
     values: record.values.filter((value) => value.length > 0),
+  };
+}
+
+/** The first node holds it as the stub does, the second is silent, the others lack it. */
+function whereabouts(stub: StubService, key: Key): WhereReport {
+  const [first, second, ...others] = stub.status().document.nodes.map(({ id }) => id) as [NodeId, NodeId];
+  const { counter, values } = stub.records.get(key) ?? { counter: 0, values: [] };
+  const visible = values.filter((value) => value.length > 0).length;
+  const held = { values: visible, tombstone: visible === 0, bytes: 40, version: versionText(counter) };
+  return {
+    ...{ ok: true, position: '00112233445566ff', partition: 0, epoch: 1 },
+    primaries: [
+      counter > 0
+        ? { node: first, status: 'found', hash: '00000000000abc', ...held }
+        : { node: first, status: 'missing' },
+      { node: second, status: 'silent' },
+      ...others.map((node) => ({ node, status: 'missing' as const })),
+    ],
+    fallbacks: [],
   };
 }
 
