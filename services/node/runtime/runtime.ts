@@ -286,8 +286,7 @@ class NodeRuntime implements Runtime {
   }
 
   #scanNext(scan: ScanId): void {
-    const opened = this.#scans.get(scan);
-    opened?.next((page) => {
+    this.#scans.get(scan)?.next((page) => {
       this.#dispatch(page ? { type: 'scanned', scan, page } : { type: 'scanFailed', scan });
     });
   }

@@ -17,7 +17,7 @@ import type { GetRequest, Message, PutRequest } from '../../../services/node/cor
 import { foundDocument } from '../../../services/node/core/ring/document.js';
 import { positionOf } from '../../../services/node/core/ring/position.js';
 import { createRing, type ReplicaSet } from '../../../services/node/core/ring/replicaSets.js';
-import type { Actor, ClusterNode, Key, NodeId } from '../../../services/node/core/types.js';
+import type { Actor, ClusterNode, Key, NodeId, Partition } from '../../../services/node/core/types.js';
 import {
   commit,
   copyDisk,
@@ -53,6 +53,9 @@ export interface StepCluster {
   put(id: NodeId, request: Partial<PutRequest> & { readonly key: Key }): Ticket;
   get(id: NodeId, request: Partial<GetRequest> & { readonly key: Key }): Ticket;
   probe(id: NodeId, target: NodeId, timeoutMs: number): Ticket;
+  where(id: NodeId, key: Key): Ticket;
+  hurry(id: NodeId, partition?: number): Ticket;
+  remove(id: NodeId, target: NodeId): Ticket;
   /** All replies to a ticket, so that a second one is seen. */
   replies(ticket: Ticket): readonly ReplyOutcome[];
   step(id: NodeId, event: NodeEvent): readonly Effect[];
@@ -379,6 +382,13 @@ export function createStepCluster(options: StepClusterOptions = {}): StepCluster
     get: (id, request) =>
       ticket(id, (n) => ({ type: 'get', ticket: n, request: { quorum: 'sloppy', ...request } })),
     probe: (id, node, timeoutMs) => ticket(id, (n) => ({ type: 'probe', ticket: n, node, timeoutMs })),
+    where: (id, key) => ticket(id, (n) => ({ type: 'where', ticket: n, key })),
+    hurry: (id, partition) =>
+      ticket(id, (n) => ({
+        ...{ type: 'hurry', ticket: n },
+        ...(partition !== undefined && { partition: partition as Partition }),
+      })),
+    remove: (id, node) => ticket(id, (n) => ({ type: 'remove', ticket: n, node })),
     replies: (number) => replies.get(number)!,
     drop(matches) {
       const dropped = pending.filter(matches);

@@ -42,7 +42,7 @@ export class Removals {
     }
     const { actor } = listed(document(), node) ?? {};
     this.#live.add(ticket);
-    // It may come back while others are being asked, and with a new directory it is another one than was meant.
+    // Where other changes come first: a node that has come back with a new directory is another one than was meant.
     const change: Change = (next) =>
       listed(next, node)?.actor === actor && !this.#refusal(node) ? nodeRemoved(next, node) : undefined;
     propose(change, (result) => {
