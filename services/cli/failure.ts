@@ -51,7 +51,7 @@ export function errnoOf(error: unknown): string | undefined {
 
 /** One line: what happened, and what to do next. */
 export function failureLine(failure: Failure): string {
-  const doubt = failure.outcome === 'unknown' ? ' (the write may or may not have happened)' : '';
+  const doubt = failure.outcome === 'unknown' ? ' (it may or may not have happened)' : '';
   const hint = failure.hint === undefined ? '' : `. ${failure.hint}`;
   return `rondo: ${failure.message}${doubt}${hint}.`.replace(/([.?!])\.$/, '$1');
 }

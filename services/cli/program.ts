@@ -4,10 +4,14 @@ import { deleteCommand } from './commands/delete.js';
 import { exportCommand } from './commands/export.js';
 import { getCommand } from './commands/get.js';
 import { importCommand } from './commands/import.js';
+import { nodesCommand } from './commands/nodes.js';
 import { putCommand } from './commands/put.js';
+import { removeCommand } from './commands/remove.js';
+import { repairCommand } from './commands/repair.js';
 import { ringCommand } from './commands/ring.js';
 import { statusCommand } from './commands/status.js';
 import { verifyCommand } from './commands/verify.js';
+import { whereCommand } from './commands/where.js';
 import { EXIT, EXIT_CODES_HELP, failureJson, failureLine, failureOf, type ExitCode } from './failure.js';
 import type { CommandMaker, Host } from './host.js';
 import { startCommand } from './start.js';
@@ -50,7 +54,11 @@ function commands(maker: CommandMaker): Command[] {
     putCommand(maker),
     deleteCommand(maker),
     statusCommand(maker),
+    nodesCommand(maker),
     ringCommand(maker),
+    whereCommand(maker),
+    repairCommand(maker),
+    removeCommand(maker),
     importCommand(maker),
     exportCommand(maker),
     verifyCommand(maker),

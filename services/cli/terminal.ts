@@ -1,3 +1,5 @@
+import { createInterface } from 'node:readline';
+
 /** The terminal, as the commands see it; tests hand in their own. */
 export interface Terminal {
   writeOut(data: string | Uint8Array): void;
@@ -8,6 +10,8 @@ export interface Terminal {
   readonly columns: number;
   /** Everything on standard input; refuses more than `bytesMax`. */
   readIn(bytesMax: number): Promise<Buffer>;
+  /** One line that a person types after the question. */
+  ask(question: string): Promise<string>;
   /** Calls `listener` at Ctrl-C or SIGTERM until the returned function is called. */
   onInterrupt(listener: () => void): () => void;
 }
@@ -27,6 +31,7 @@ export function processTerminal(): Terminal {
       return process.stderr.columns || 80;
     },
     readIn,
+    ask,
     onInterrupt,
   };
 }
@@ -40,6 +45,20 @@ async function readIn(bytesMax: number): Promise<Buffer> {
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);
+}
+
+async function ask(question: string): Promise<string> {
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    return await new Promise<string>((resolve) => {
+      lines.once('close', () => {
+        resolve('');
+      });
+      lines.question(question, resolve);
+    });
+  } finally {
+    lines.close();
+  }
 }
 
 function onInterrupt(listener: () => void): () => void {

@@ -1,14 +1,9 @@
 import type { Command } from 'commander';
-import { EXIT, failureOf, type ExitCode } from '../failure.js';
+import { EXIT, type ExitCode } from '../failure.js';
 import { action, newCommand, type CommandMaker, type Context } from '../host.js';
-import { createClient } from '../http/client.js';
 import type { ClusterView } from '../view/cluster.js';
+import { askCluster, hintsOf, type NodeReport } from '../view/reports.js';
 import { clip, count, counted, printable, table } from '../view/text.js';
-
-/** What one node says of itself, or why it says nothing. */
-type NodeReport =
-  | { readonly id: string; readonly address: string; readonly view: ClusterView }
-  | { readonly id: string; readonly address: string; readonly unreachable: string };
 
 const HELP = `
 Asks every node of the cluster document. "peers" counts the other nodes that this one is connected to, "alive" those
@@ -22,21 +17,7 @@ export function statusCommand(maker: CommandMaker): Command {
 }
 
 async function status(context: Context): Promise<ExitCode> {
-  // Loaded here, for reading a key should not wait for it.
-  const { parseCluster, nodeUrl } = await import('../view/cluster.js');
-  const { document } = parseCluster(await context.connect().cluster());
-  const reports = await Promise.all(
-    document.nodes.map(async ({ id, httpAddress }): Promise<NodeReport> => {
-      const client = createClient({ urls: [nodeUrl(httpAddress)], timeoutMs: context.timeoutMs, retryMs: 0 });
-      try {
-        return { id, address: httpAddress, view: parseCluster(await client.cluster()) };
-      } catch (error) {
-        return { id, address: httpAddress, unreachable: failureOf(error).message };
-      } finally {
-        client.close();
-      }
-    }),
-  );
+  const { document, reports } = await askCluster(context);
   const allReady = reports.every((report) => 'view' in report && report.view.ready);
   if (context.json) context.terminal.writeOut(`${statusJson(allReady, document.clusterId, reports)}\n`);
   else context.terminal.writeOut(`${statusLines(document, reports).join('\n')}\n`);
@@ -64,18 +45,6 @@ function statusJson(ready: boolean, clusterId: string, reports: readonly NodeRep
     };
   });
   return JSON.stringify({ success: ready, clusterId, hints: hintsOf(reports), nodes });
-}
-
-/** What the nodes that answered keep together, by target in order of ids. */
-function hintsOf(reports: readonly NodeReport[]): ClusterView['hints'] {
-  const kept = reports.flatMap((report) =>
-    'view' in report ? Object.entries(report.view.hints.byTarget) : [],
-  );
-  const byTarget: Record<string, number> = {};
-  for (const [target, hints] of kept.sort(([a], [b]) => (a < b ? -1 : 1))) {
-    byTarget[target] = (byTarget[target] ?? 0) + hints;
-  }
-  return { total: kept.reduce((sum, [, hints]) => sum + hints, 0), byTarget };
 }
 
 const HEADINGS = [

@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CliError, EXIT } from '../failure.js';
 import {
-  clusterBody,
   errorCode,
+  jsonBody,
   readOutcome,
   refusal,
   writeOutcome,
@@ -33,6 +33,12 @@ export interface StoreClient {
   put(key: Uint8Array, value: Buffer, fromVersion: string, options?: WriteOptions): Promise<WriteOutcome>;
   /** The body of `/cluster` of the first node that answers. */
   cluster(): Promise<unknown>;
+  /** The body of `/internal/where`. */
+  where(key: Uint8Array): Promise<unknown>;
+  /** Has the node that answers compare with the others, everything or one partition; the body of its reply. */
+  repair(partition?: number): Promise<unknown>;
+  /** Takes a lost node out of the cluster document; the body of the reply. */
+  remove(node: string): Promise<unknown>;
   /** Tries beyond the first, over all calls. */
   retried(): number;
   close(): void;
@@ -84,6 +90,11 @@ export function createClient(options: ClientOptions): StoreClient {
     }
   }
 
+  async function body(call: HttpCall): Promise<unknown> {
+    const { reply, from } = await persist(call);
+    return jsonBody(reply, from);
+  }
+
   return {
     get: async (key, read = {}) => {
       const { reply, from } = await persist({ method: 'GET', path: `${storagePath(key)}${queryOf(read)}` });
@@ -94,17 +105,35 @@ export function createClient(options: ClientOptions): StoreClient {
       const { reply, from } = await persist({ method: 'PUT', path: storagePath(key), body });
       return writeOutcome(reply, from);
     },
-    cluster: async () => {
-      const { reply, from } = await persist({ method: 'GET', path: '/cluster' });
-      return clusterBody(reply, from);
-    },
+    ...adminCalls(body),
     retried: () => retried,
     close: () => transport.close(),
   };
 }
 
+/** What is about the cluster, not about a key's values. */
+function adminCalls(
+  body: (call: HttpCall) => Promise<unknown>,
+): Pick<StoreClient, 'cluster' | 'where' | 'repair' | 'remove'> {
+  return {
+    cluster: () => body({ method: 'GET', path: '/cluster' }),
+    where: (key) => body({ method: 'GET', path: `/internal/where/${base64Url(key)}` }),
+    repair: (partition) =>
+      body({
+        method: 'POST',
+        path: partition === undefined ? '/internal/repair' : `/internal/repair?partition=${partition}`,
+      }),
+    remove: (node) =>
+      body({ method: 'POST', path: `/internal/remove/${encodeURIComponent(node)}?acceptLoss=true` }),
+  };
+}
+
 function storagePath(key: Uint8Array): string {
-  return `/storage/${Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString('base64url')}`;
+  return `/storage/${base64Url(key)}`;
+}
+
+function base64Url(key: Uint8Array): string {
+  return Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString('base64url');
 }
 
 function queryOf({ minNumReads, quorum }: ReadOptions): string {
@@ -151,6 +180,6 @@ function silence(fault: TransportFault, from: URL, call: HttpCall): CliError {
     hint: neverArrived
       ? 'Is it running? Start it with `npm start`, or point --url (or RONDO_URL) at a node'
       : 'Try again; `rondo status` shows the nodes',
-    outcome: call.method === 'PUT' ? (neverArrived ? 'none' : 'unknown') : undefined,
+    outcome: call.method !== 'GET' ? (neverArrived ? 'none' : 'unknown') : undefined,
   });
 }

@@ -44,8 +44,8 @@ export function writeOutcome(reply: HttpReply, from: URL): WriteOutcome {
   throw refusal(reply, from);
 }
 
-/** The whole body of `/cluster`; its shape is view/cluster.ts's concern. */
-export function clusterBody(reply: HttpReply, from: URL): unknown {
+/** The whole body of what is about the cluster; its shape is the concern of view/. */
+export function jsonBody(reply: HttpReply, from: URL): unknown {
   const body = jsonObject(reply.body);
   if (reply.status !== 200 || !body) throw refusal(reply, from);
   return body;

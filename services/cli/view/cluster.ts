@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { CliError, EXIT } from '../failure.js';
 
-/** The body of `/cluster`, as far as `status` and `ring` use it; more fields may come. */
+/** The body of `/cluster`, as far as the commands use it; more fields may come. */
 
 const whole = z.number().int().nonnegative();
 
@@ -11,11 +11,36 @@ const documentSchema = z.object({
   partitions: whole,
   replicas: whole,
   nodes: z.array(
-    z.object({ id: z.string(), httpAddress: z.string(), weight: z.number(), zone: z.string().default('') }),
+    z.object({
+      ...{ id: z.string(), httpAddress: z.string(), busAddress: z.string().default('') },
+      ...{ weight: z.number(), zone: z.string().default(''), actor: z.string().default('') },
+      state: z.string().default('complete'),
+    }),
   ),
   tokens: z.array(whole),
   placement: z.array(z.object({ now: z.array(whole) })),
 });
+
+const comparisonSchema = z.object({
+  number: whole,
+  secondsAgo: whole,
+  how: z.string(),
+  keysPulled: whole,
+  partition: whole.optional(),
+});
+
+const antiEntropySchema = z.object({
+  underway: z
+    .object({ number: whole, peer: z.string(), partitionsLeft: whole, keysPulled: whole })
+    .extend({ partition: whole.optional() })
+    .nullable(),
+  last: z.record(z.string(), comparisonSchema),
+  lastOfPartition: z.record(z.string(), comparisonSchema),
+  treesReady: whole,
+  damagedKeys: whole,
+});
+
+const NO_COMPARISONS = { underway: null, last: {}, lastOfPartition: {}, treesReady: 0, damagedKeys: 0 };
 
 const clusterSchema = z.object({
   node: z.string(),
@@ -29,6 +54,11 @@ const clusterSchema = z.object({
   hints: z.object({ total: whole, byTarget: z.record(z.string(), whole) }),
   storage: z.object({ sequence: whole, damaged: whole }),
   live: z.object({ requests: whole, bytes: whole }),
+  antiEntropy: antiEntropySchema.default(NO_COMPARISONS),
+  rebuild: z
+    .object({ left: z.array(z.string()) })
+    .nullable()
+    .default(null),
 });
 
 export type ClusterView = z.infer<typeof clusterSchema>;

@@ -103,7 +103,7 @@ describe('rondo', () => {
 describe('failure line', () => {
   it('says where a write may have happened, and ends in one full stop', () => {
     const failure = { code: 'timeout', exit: 4, message: 'x did not answer', outcome: 'unknown' } as const;
-    expect(failureLine(failure)).toBe('rondo: x did not answer (the write may or may not have happened).');
+    expect(failureLine(failure)).toBe('rondo: x did not answer (it may or may not have happened).');
     expect(failureLine({ ...failure, hint: 'Is it running?' })).toMatch(/Is it running\?$/);
   });
 });

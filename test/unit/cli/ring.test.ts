@@ -8,6 +8,7 @@ function documentOf(nodes: number, partitions: number, names = (i: number) => `n
     ...{ epoch: 1, clusterId: 'c'.repeat(32), partitions, replicas },
     nodes: Array.from({ length: nodes }, (_, i) => ({
       ...{ id: names(i), httpAddress: `127.0.0.1:${8081 + i}`, weight: 1, zone: 'default' },
+      ...{ busAddress: '', state: 'complete', actor: `actor${i + 1}` },
     })),
     tokens: Array.from({ length: partitions }, (_, p) => p % nodes),
     placement: Array.from({ length: partitions }, (_, p) => ({

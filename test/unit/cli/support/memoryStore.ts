@@ -34,6 +34,11 @@ export interface PutBody {
 export type Mischief =
   'drop' | 'dropAfter' | { status: number; code: string; outcome?: string; headers?: Record<string, string> };
 
+export interface Reply {
+  readonly status: number;
+  readonly body: unknown;
+}
+
 export interface MemoryStore {
   readonly url: string;
   readonly records: Map<string, Stored>;
@@ -42,6 +47,8 @@ export interface MemoryStore {
   /** Sockets accepted so far. */
   connections: number;
   cluster: unknown;
+  /** Answers what is under /internal; `path` with its query. */
+  internal: (method: string, path: string, headers: http.IncomingHttpHeaders) => Reply;
   live(): string[];
   plant(key: string, ...values: (Buffer | string)[]): void;
   close(): Promise<void>;
@@ -62,6 +69,7 @@ export async function startMemoryStore(): Promise<MemoryStore> {
     mischief: () => undefined,
     connections: 0,
     cluster: undefined,
+    internal: () => ({ status: 404, body: {} }),
     live: () => [...store.records].filter(([, { values }]) => values.length > 0).map(([key]) => key),
     plant: (key, ...values) => {
       store.records.set(key, {
@@ -91,6 +99,10 @@ function answer(
 ): void {
   const target = new URL(request.url ?? '/', 'http://store');
   if (target.pathname === '/cluster') return send(response, 200, store.cluster);
+  if (target.pathname.startsWith('/internal/')) {
+    const reply = store.internal(request.method ?? '', request.url ?? '', request.headers);
+    return send(response, reply.status, reply.body);
+  }
   const key = Buffer.from(decodeURIComponent(target.pathname.replace('/storage/', '')), 'base64url');
   const method = request.method ?? '';
   const parsed = JSON.parse(body.length > 0 ? body.toString('utf8') : '{"value":""}') as PutBody;

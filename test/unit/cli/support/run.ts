@@ -16,6 +16,8 @@ export interface RunOptions {
   readonly stdin?: Buffer;
   readonly outIsTty?: boolean;
   readonly errIsTty?: boolean;
+  /** Somebody sits there and answers this. */
+  readonly answer?: string;
   /** Called once with what Ctrl-C would do. */
   readonly onInterruptible?: (interrupt: () => void) => void;
 }
@@ -29,9 +31,13 @@ export async function rondo(argv: readonly string[], options: RunOptions = {}): 
     writeErr: (text) => void (err += text),
     outIsTty: options.outIsTty ?? false,
     errIsTty: options.errIsTty ?? false,
-    inIsTty: false,
+    inIsTty: options.answer !== undefined,
     columns: 80,
     readIn: () => Promise.resolve(options.stdin ?? Buffer.alloc(0)),
+    ask: (question) => {
+      err += question;
+      return Promise.resolve(options.answer ?? '');
+    },
     onInterrupt: (listener) => {
       options.onInterruptible?.(listener);
       return () => {};
