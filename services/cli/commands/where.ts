@@ -9,7 +9,8 @@ const HELP = `
 "primary": the replica set in its order; "fallback": who stands in for them. "missing": nothing is stored there;
 "incomplete": the node lost its data and tells nothing until it is rebuilt; "damaged": the record there cannot be read
 and is fetched from the others; "refused": the node does not answer for the key, or its disk refuses; "silent": no
-answer. The same record shows the same letters under "record".
+answer. "size" is that of the record, its
+clock included. The same record shows the same letters under "record".
 Exits with 1 where no node that answered holds the key.
 
 Examples:
