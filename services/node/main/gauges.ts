@@ -2,6 +2,7 @@ import type { SteppingNode } from '../core/protocol/events.js';
 import type { Bus } from '../ports/bus.js';
 import type { Storage } from '../ports/storage.js';
 import type { Log, Metrics } from '../ports/telemetry.js';
+import { registerConvergenceGauges } from '../runtime/convergenceGauges.js';
 
 export interface Observed {
   readonly node: SteppingNode;
@@ -29,6 +30,7 @@ export function registerGauges(metrics: Metrics, { node, storage, bus }: Observe
     'rondo_bus_peers_connected',
     () => [...bus.peers().values()].filter((s) => s === 'connected').length,
   );
+  registerConvergenceGauges(metrics, node);
 }
 
 const LOOK_MS = 1000;
