@@ -193,7 +193,11 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       },
     ],
   },
-  { name: 'old-directory-not-noticed', breaks: ['R12', 'I4'], patches: [HEIGHTS_IGNORED] },
+  {
+    name: 'old-directory-not-noticed',
+    breaks: ['R12', 'I4'],
+    patches: [HEIGHTS_IGNORED, OWN_DOTS_IGNORED],
+  },
   {
     name: 'two-documents-of-one-epoch',
     breaks: ['R7'],
@@ -201,7 +205,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       {
         file: `${CORE}/membership/rounds.js`,
         find: 'return Math.floor(voters / 2) + 1;',
-        replace: 'return Math.floor(voters / 3) + 1;',
+        replace: 'return 1;',
       },
     ],
   },
@@ -229,28 +233,6 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     ],
   },
   {
-    name: 'reap-beside-a-stray-copy',
-    breaks: ['R13', 'I10'],
-    patches: [
-      {
-        file: `${CORE}/repair/reapChecks.js`,
-        find: "if (isBusy(key) || (holds(key) && !isComplete()))\n            return false;\n        if (result.status === 'missing')",
-        replace: "if (result.status === 'missing' || !holds(key))",
-      },
-    ],
-  },
-  {
-    name: 'expired-tombstone-pulled',
-    breaks: ['R13'],
-    patches: [
-      {
-        file: `${CORE}/repair/spanRepair.js`,
-        find: 'return held !== hash && (held !== undefined || !isExpired || takesExpired);',
-        replace: 'return held !== hash;',
-      },
-    ],
-  },
-  {
     name: 'tree-not-updated',
     breaks: ['I12'],
     patches: [
@@ -258,27 +240,6 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
         file: `${CORE}/repair/hashTrees.js`,
         find: 'if (!tree)\n            return;\n        if (before)',
         replace: 'if (!tree || tree.isReady) return;\n        if (before)',
-      },
-    ],
-  },
-  {
-    name: 'exchange-that-never-settles',
-    breaks: ['I12', 'liveness'],
-    patches: [
-      {
-        file: `${CORE}/repair/exchange.js`,
-        find: 'differing.has(partition)',
-        replace: 'true',
-      },
-      {
-        file: `${CORE}/repair/hashTrees.js`,
-        find: 'if (a[i] === b[i])',
-        replace: 'if (a[i] === b[i] && leaf > 0)',
-      },
-      {
-        file: `${CORE}/repair/spanRepair.js`,
-        find: 'return held !== hash && (held !== undefined || !isExpired || takesExpired);',
-        replace: 'return true;',
       },
     ],
   },
