@@ -182,7 +182,11 @@ function checkRest(state: State, { id, life, directory }: Machine): void {
   const { scene } = state;
   const { left, strays } = notesOf(state, directory);
   const hints = [...directory.hints.values()];
-  const stuck = hints.filter(({ key }) => cannotBeDelivered(state, directory, key));
+  // One that is not complete, and cannot be, takes nothing that would count.
+  const counts = (target: NodeId): boolean => scene.directoriesOf(target).at(-1)?.complete === true;
+  const stuck = hints.filter(({ key, target }) => {
+    return !counts(target) || cannotBeDelivered(state, directory, key);
+  });
   const inMemory = life.node.sizes().hints;
   if (inMemory > stuck.length) {
     scene.report('R4', `${id} still keeps ${String(inMemory - stuck.length)} hints when all nodes are well`);
