@@ -182,10 +182,13 @@ function checkRest(state: State, { id, life, directory }: Machine): void {
   const { scene } = state;
   const { left, strays } = notesOf(state, directory);
   const hints = [...directory.hints.values()];
-  // One that is not complete, and cannot be, takes nothing that would count.
-  const counts = (target: NodeId): boolean => scene.directoriesOf(target).at(-1)?.complete === true;
+  // One that is not complete, or whose record is damaged, and cannot be otherwise, takes nothing that would count.
+  const counts = (target: NodeId, key: Key): boolean => {
+    const current = scene.directoriesOf(target).at(-1);
+    return current?.complete === true && !current.quarantined.has(key);
+  };
   const stuck = hints.filter(({ key, target }) => {
-    return !counts(target) || cannotBeDelivered(state, directory, key);
+    return !counts(target, key) || cannotBeDelivered(state, directory, key);
   });
   const inMemory = life.node.sizes().hints;
   if (inMemory > stuck.length) {

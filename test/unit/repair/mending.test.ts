@@ -53,6 +53,13 @@ describe('a damaged record (R12)', () => {
     );
   });
 
+  it('is not pulled turn after turn where it cannot be mended (I12)', () => {
+    const { cluster, nodes } = spoiled(3, [0, 1]);
+    cluster.elapse(3 * LONG_MS);
+    expect(damagedOn(cluster)).toEqual(nodes.slice(0, 2));
+    expect(cluster.facts).not.toContain('keyPulled');
+  });
+
   it('has all that the others have between them, and gives nothing before', () => {
     const { cluster, nodes } = spoiled(3, [0]);
     cluster.lay(nodes[2]!, KEY, Y);
