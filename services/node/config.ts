@@ -52,6 +52,12 @@ const sharedOptions = {
     500,
     Number.MAX_SAFE_INTEGER,
   ),
+  scrubMs: whole(
+    'time in which every record is read again, to find damage on the disk',
+    604_800_000,
+    1000,
+    Number.MAX_SAFE_INTEGER,
+  ),
   valueBytesMax: whole('largest value, decoded', 16_777_216, 1, 31 * 1024 * 1024),
   clusterSecretFile: text('file', 'file whose content authenticates messages between nodes', ''),
   logLevel: oneOf(LOG_LEVELS, 'least important lines that are logged', 'info'),

@@ -68,6 +68,7 @@ export interface MachineParts {
     | 'nodeTimeoutMs'
     | 'antiEntropyMs'
     | 'tombstoneGraceMs'
+    | 'scrubMs'
     | 'limits'
   >;
 }

@@ -72,11 +72,15 @@ export function createWorld(plan: Plan, keepsLines: boolean): World {
   };
 }
 
+/** Every record is read again in as many turns of comparisons: before the end. */
+const SCRUBS_AFTER_TURNS = 2;
+
 function settingsOf(plan: Plan, digests: Digests): MachineParts['settings'] {
   const { requestTimeoutMs, nodeTimeoutMs, antiEntropyMs, tombstoneGraceMs, limits } = plan;
   const { partitions, replicas } = plan;
   return {
     ...{ digests, requestTimeoutMs, nodeTimeoutMs, antiEntropyMs, tombstoneGraceMs, limits },
+    scrubMs: SCRUBS_AFTER_TURNS * antiEntropyMs,
     founding: { expects: 0, partitions, replicas, clusterId: 'another', versionKey: SECRET },
   };
 }

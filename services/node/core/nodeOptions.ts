@@ -37,6 +37,8 @@ export interface NodeOptions {
   readonly antiEntropyMs: number;
   /** How old a tombstone has to be before it is forgotten; at least 10 times the deadline of a request (R13). */
   readonly tombstoneGraceMs: number;
+  /** In which every record is read again, so that damage is found (R12). */
+  readonly scrubMs: number;
   readonly limits: NodeLimits;
 }
 

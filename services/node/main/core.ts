@@ -96,12 +96,12 @@ function nodeOptions(
   { identity }: Storage,
   busPort: number,
 ): Omit<NodeOptions, 'digests'> {
-  const { requestTimeoutMs, nodeTimeoutMs, antiEntropyMs, tombstoneGraceMs, weight, zone } = config;
+  const { requestTimeoutMs, nodeTimeoutMs, antiEntropyMs, tombstoneGraceMs, scrubMs, weight, zone } = config;
   const { expectNodes, partitions, replicas, busAdvertise, httpAdvertise, busHost, httpHost } = config;
   const { cluster, vote } = files;
   return {
     ...identity,
-    ...{ self, vote, weight, zone, requestTimeoutMs, nodeTimeoutMs, antiEntropyMs, tombstoneGraceMs },
+    ...{ self, vote, weight, zone, requestTimeoutMs, nodeTimeoutMs, antiEntropyMs, tombstoneGraceMs, scrubMs },
     ...(cluster && { cluster }),
     spareActor: freshActor(systemEntropy()),
     founding: {

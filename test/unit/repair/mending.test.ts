@@ -60,6 +60,18 @@ describe('a damaged record (R12)', () => {
     expect(cluster.facts).not.toContain('keyPulled');
   });
 
+  it.each([
+    ['found by reading everything again', 4000, []],
+    ['not found where that is far away', 1e9, ['n1']],
+  ])('that no request meets is %s, though trees were built before', (_, scrubMs, left) => {
+    const cluster = comparing({ nodes: 3, replicas: 3, scrubMs });
+    for (const id of cluster.ids) cluster.lay(id, KEY, X);
+    cluster.elapse(LONG_MS);
+    damage(cluster.disk(cluster.ids[0]!), KEY);
+    cluster.elapse(4000 + LONG_MS);
+    expect(damagedOn(cluster)).toEqual(left);
+  });
+
   it('has all that the others have between them, and gives nothing before', () => {
     const { cluster, nodes } = spoiled(3, [0]);
     cluster.lay(nodes[2]!, KEY, Y);

@@ -130,6 +130,7 @@ export interface StepClusterOptions {
   /** Absent: nodes do not compare what they hold. */
   readonly antiEntropyMs?: number;
   readonly tombstoneGraceMs?: number;
+  readonly scrubMs?: number;
   /** False: nobody can change the document. */
   readonly votes?: boolean;
   /** Sees every effect before it is carried out. */
@@ -236,6 +237,7 @@ export function createStepCluster(options: StepClusterOptions = {}): StepCluster
     const repair = {
       antiEntropyMs: options.antiEntropyMs ?? 1e9,
       tombstoneGraceMs: options.tombstoneGraceMs ?? 1e9,
+      scrubMs: options.scrubMs ?? 1e9,
     };
     const founding = { expects: 0, partitions: 8, replicas: 3, clusterId: 'other', versionKey: SECRET };
     const place = { busAddress: '', httpAddress: '', weight: 1, zone: '' };

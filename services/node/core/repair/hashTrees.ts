@@ -69,7 +69,7 @@ export class HashTrees {
   root(partition: Partition): number | undefined {
     const tree = this.#trees.get(partition);
     if (!tree?.isReady) return undefined;
-    tree.root ??= hashList(new Uint32Array([...tree.high, ...tree.low]));
+    tree.root ??= hashList(tree.high, tree.low);
     return tree.root;
   }
 
@@ -106,6 +106,12 @@ export class HashTrees {
   /** It is not known what is on the disk for a key: the tree of its partition is worth nothing. */
   doubt(key: Key): void {
     this.giveUp(partitionOf(this.#options.digests.md5(key), this.#options.partitions));
+  }
+
+  /** Has the tree built anew, if it is not being built now. */
+  renew(partition: Partition): void {
+    if (this.#trees.get(partition)?.isReady) this.#trees.delete(partition);
+    this.want(partition);
   }
 
   giveUp(partition: Partition): void {

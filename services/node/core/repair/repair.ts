@@ -13,6 +13,7 @@ import { Mending } from './mending.js';
 import { ReapChecks } from './reapChecks.js';
 import { messageMsMax, Reaping } from './reaping.js';
 import { Scans } from './scans.js';
+import { Scrub } from './scrub.js';
 import { sharedPartitions } from './sharedPartitions.js';
 import { Strays } from './strays.js';
 import { isExpired } from './tombstones.js';
@@ -49,6 +50,8 @@ export interface RepairOptions {
   /** From one comparison with a node to the next. */
   readonly antiEntropyMs: number;
   readonly tombstoneGraceMs: number;
+  /** In which every record is read again. */
+  readonly scrubMs: number;
   /** Every other node of the cluster. */
   readonly others: () => readonly NodeId[];
   readonly outbox: Outbox;
@@ -72,6 +75,7 @@ export class Repair {
   readonly #antiEntropy: AntiEntropy;
   readonly #mending: Mending;
   readonly #strays: Strays;
+  readonly #scrub: Scrub;
   readonly #reapChecks: ReapChecks;
   readonly #reaping: Reaping;
   readonly #whereabouts: Whereabouts;
@@ -118,6 +122,7 @@ export class Repair {
       isFull: () => port.hintsAreFull(),
       onDamaged,
     });
+    this.#scrub = new Scrub({ ...options, trees: this.#trees, holds: (partition) => this.#holds(partition) });
     this.#reapChecks = new ReapChecks({
       graceMs,
       outbox,
@@ -250,6 +255,7 @@ export class Repair {
     this.#trees.tick(nowMs);
     this.#mending.tick(nowMs);
     this.#strays.tick(nowMs);
+    this.#scrub.tick(nowMs);
     this.#antiEntropy.tick(nowMs);
     this.#reaping.tick(nowMs);
     this.#whereabouts.tick(nowMs);

@@ -21,10 +21,10 @@ export function hashRecord(key: Key, record: VersionedRecord): RecordHash {
   return state.end();
 }
 
-/** Of a list, in its order. */
-export function hashList(numbers: Iterable<number>): RecordHash {
+/** Of lists, one behind the other, in their order. */
+export function hashList(...lists: readonly Iterable<number>[]): RecordHash {
   const state = new Mixer();
-  for (const number of numbers) state.number(number);
+  for (const numbers of lists) for (const number of numbers) state.number(number);
   return state.end();
 }
 
