@@ -101,7 +101,17 @@ function nodeOptions(
   const { cluster, vote } = files;
   return {
     ...identity,
-    ...{ self, vote, weight, zone, requestTimeoutMs, nodeTimeoutMs, antiEntropyMs, tombstoneGraceMs, scrubMs },
+    ...{
+      self,
+      vote,
+      weight,
+      zone,
+      requestTimeoutMs,
+      nodeTimeoutMs,
+      antiEntropyMs,
+      tombstoneGraceMs,
+      scrubMs,
+    },
     ...(cluster && { cluster }),
     spareActor: freshActor(systemEntropy()),
     founding: {
