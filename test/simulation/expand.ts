@@ -33,7 +33,10 @@ export function expandPlan(seed: Seed): Plan {
     nodeTimeoutMs: liveness.pick(nodes < 6 ? [600, 1000, 2000, 3000] : [2000, 3000]),
     antiEntropyMs: stream(seed, 'antiEntropy').pick([1000, 2000, 4000]),
     tombstoneGraceMs: requestTimeoutMs * stream(seed, 'tombstones').pick([10, 10, 10, 20, 1000]),
-    limits: { ...expandLimits(cluster), ...expandRepairLimits(liveness) },
+    limits: {
+      ...{ ...expandLimits(cluster), ...expandRepairLimits(liveness) },
+      clockEntriesMax: stream(seed, 'trimming').pick([10, 2, 1, 0]),
+    },
     network: expandNetwork(stream(seed, 'network')),
     disk: expandDisk(stream(seed, 'disk')),
     clocks: expandClocks(stream(seed, 'clocks'), nodes),
@@ -57,7 +60,7 @@ function ascending(a: number, b: number): number {
 }
 
 /** Mostly production's, which no simulation comes near; now and then so small that they are met. */
-function expandLimits(random: Random): Omit<PlanLimits, 'hintsMax' | 'repairsMax'> {
+function expandLimits(random: Random): Omit<PlanLimits, 'hintsMax' | 'repairsMax' | 'clockEntriesMax'> {
   if (random.chance(0.8)) {
     return { requestsMax: 4096, requestBytesMax: 2 ** 29, cellBytesMax: 2 ** 28, settlingMax: 50_000 };
   }

@@ -40,6 +40,7 @@ export interface PlanLimits {
   readonly settlingMax: number;
   readonly hintsMax: number;
   readonly repairsMax: number;
+  readonly clockEntriesMax: number;
 }
 
 export interface NetworkPlan {

@@ -73,7 +73,7 @@ export function createWorld(plan: Plan, keepsLines: boolean): World {
 }
 
 /** Every record is read again in as many turns of comparisons: before the end. */
-const SCRUBS_AFTER_TURNS = 2;
+const SCRUBS_AFTER_TURNS = 4;
 
 function settingsOf(plan: Plan, digests: Digests): MachineParts['settings'] {
   const { requestTimeoutMs, nodeTimeoutMs, antiEntropyMs, tombstoneGraceMs, limits } = plan;

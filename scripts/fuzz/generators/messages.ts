@@ -31,10 +31,12 @@ const key = fc.oneof(
 /** Plain arrays: what is decoded must not be a Buffer. */
 const value = fc.uint8Array({ maxLength: 300 });
 
+const dot = plain({ actor, counter: integer.map((n) => Math.max(1, n)) });
+
 const marks = fc.array(
   plain({
     requestId: wellFormed(LIMITS.requestIdCharsMax),
-    dot: plain({ actor, counter: integer.map((n) => Math.max(1, n)) }),
+    dot,
     timestamp: integer,
   }),
   { maxLength: LIMITS.requestMarksMax },
@@ -184,7 +186,13 @@ export const messagesByType: { [T in Message['type']]: fc.Arbitrary<Message & { 
     type: fc.constant('reap'),
     request,
     phase: fc.constantFrom('ask' as const, 'drop' as const),
-    items: fc.array(plain({ key, hash: integer }), { maxLength: 20 }),
+    items: fc.array(
+      fc.oneof(
+        plain({ what: fc.constant('tombstone' as const), key, hash: integer }),
+        plain({ what: fc.constant('entry' as const), key, dot }),
+      ),
+      { maxLength: 20 },
+    ),
   }),
   reaped: plain({ type: fc.constant('reaped'), request, agreed: fc.array(integer, { maxLength: 20 }) }),
   ping: plain({ type: fc.constant('ping'), request, epoch: integer, heights }),

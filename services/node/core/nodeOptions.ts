@@ -64,6 +64,8 @@ export interface NodeLimits {
   readonly hintsMax: number;
   /** Read repairs under way at a time; over it they are skipped. */
   readonly repairsMax: number;
+  /** As many entries of a clock are kept in any case (R14). */
+  readonly clockEntriesMax: number;
 }
 
 export const NODE_LIMITS: NodeLimits = {
@@ -73,4 +75,5 @@ export const NODE_LIMITS: NodeLimits = {
   settlingMax: 50_000,
   hintsMax: 500_000,
   repairsMax: 256,
+  clockEntriesMax: 10,
 };

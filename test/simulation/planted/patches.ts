@@ -243,4 +243,15 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       },
     ],
   },
+  {
+    name: 'clock-trimmed-beside-a-live-value',
+    breaks: ['R14', 'I3'],
+    patches: [
+      {
+        file: `${CORE}/repair/reapable.js`,
+        find: 'isSpent(record, item.dot) &&',
+        replace: '',
+      },
+    ],
+  },
 ];

@@ -95,7 +95,7 @@ export function comparing(options: StepClusterOptions = {}): Comparing {
       }),
     until(isAwaited, isHeld = () => false) {
       let found = cluster.pending.find(isAwaited);
-      for (let passed = 0; !found && passed < 10_000; passed += TICK_MS) {
+      for (let passed = 0; !found && passed < 20_000; passed += TICK_MS) {
         cluster.advance(TICK_MS);
         cluster.runAll((item) => !isAwaited(item) && !isHeld(item));
         found = cluster.pending.find(isAwaited);

@@ -37,7 +37,7 @@ function expectTrue(fixture: Growing, partition = HERE): void {
   const mine = [...disk.records].filter(
     ([key]) => partitionOfKey(key) === partition && !disk.faults.has(key),
   );
-  expect(trees.tombstones(partition)).toBe(mine.filter(([, record]) => isTombstone(record)).length);
+  expect(trees.reapable(partition)).toBe(mine.filter(([, record]) => isTombstone(record)).length);
 }
 
 const KEYS = keysOf(HERE, 6);
@@ -59,7 +59,7 @@ describe('a hash tree', () => {
   it('is built when it is wanted, and tells nothing before it is whole', () => {
     const fixture = filled();
     const { trees } = fixture;
-    const told = () => [trees.root(HERE), trees.leaves(HERE), trees.tombstones(HERE), trees.ready];
+    const told = () => [trees.root(HERE), trees.leaves(HERE), trees.reapable(HERE), trees.ready];
     const nothing = [undefined, undefined, 0, 0];
     expect(told()).toEqual(nothing);
     expect(fixture.want()).toBe(false);

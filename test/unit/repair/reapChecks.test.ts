@@ -28,6 +28,7 @@ function checking(here: Here) {
     holds: () => here.holds,
     isComplete: () => here.isComplete,
     isBusy: () => here.isBusy,
+    reap: () => undefined,
   });
   return { checks, outbox };
 }
@@ -35,7 +36,7 @@ function checking(here: Here) {
 function answer(here: Here, result: ReadResult): readonly number[] | undefined {
   const { checks } = checking(here);
   let agreed: readonly number[] | undefined;
-  checks.check([{ key: KEY, hash: hashRecord(KEY, TOMBSTONE) }], (indexes) => {
+  checks.check([{ what: 'tombstone', key: KEY, hash: hashRecord(KEY, TOMBSTONE) }], (indexes) => {
     agreed = indexes;
   });
   checks.onLoaded(1, 0, result);
@@ -74,6 +75,7 @@ describe('what a node says to the reaping of a tombstone (R13)', () => {
     const { checks, outbox } = checking(SOUND);
     const told: (readonly number[])[] = [];
     const items = ['a', 'b', 'c'].map((key) => ({
+      what: 'tombstone' as const,
       key: key as Key,
       hash: hashRecord(key as Key, TOMBSTONE),
     }));
@@ -91,7 +93,11 @@ describe('what a node says to the reaping of a tombstone (R13)', () => {
     const { checks, outbox } = checking(SOUND);
     const told: (readonly number[])[] = [];
     const ask = (count: number) => {
-      const items = Array.from({ length: count }, (_, i) => ({ key: `k${i}` as Key, hash: 1 }));
+      const items = Array.from({ length: count }, (_, i) => ({
+        what: 'tombstone' as const,
+        key: `k${i}` as Key,
+        hash: 1,
+      }));
       checks.check(items, (agreed) => void told.push(agreed));
     };
     ask(0);

@@ -16,7 +16,7 @@ import {
 
 const GRACE_MS = 20_000;
 /** Longer than a round: both questions, and the pause between them. */
-const ROUND_MS = 10_000;
+const ROUND_MS = 16_000;
 /** Long enough for every replica to have had its turn. */
 const ALL_TURNS_MS = GRACE_MS + 2 * ROUND_MS;
 const [KEY] = keysOf(3, 1) as [Key];

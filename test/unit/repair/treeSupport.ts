@@ -5,6 +5,7 @@ import { HashTrees } from '../../../services/node/core/repair/hashTrees.js';
 import { Scans } from '../../../services/node/core/repair/scans.js';
 import { partitionOf } from '../../../services/node/core/ring/position.js';
 import type { Actor, Key, Partition, VersionedRecord } from '../../../services/node/core/types.js';
+import { isTombstone } from '../../../services/node/core/versioning/record.js';
 import { emptyDisk, scanFrom } from '../support/stepDisk.js';
 
 export const PARTITIONS = 8;
@@ -35,6 +36,7 @@ export function growing() {
   const due: number[] = [];
   const trees = new HashTrees({
     ...{ partitions: PARTITIONS, digests, scans, outbox },
+    mayBeReaped: isTombstone,
     onDamaged: (key) => {
       if (damaged.includes(key)) return;
       damaged.push(key);

@@ -21,6 +21,7 @@ const LIMITS = {
   settlingMax: 2,
   hintsMax: 2,
   repairsMax: 2,
+  clockEntriesMax: 10,
 };
 const TICK: NodeEvent = { type: 'tick', sequence: 1 };
 const PUT: PutRequest = {

@@ -27,6 +27,8 @@ export interface CoordinatorPort {
   countsFor(strict: boolean): boolean;
   /** Looks whether a clock shows that this node's directory is an old copy (I4). */
   noticeClock(clock: Clock): void;
+  /** The clock of a client's version without entries that all replicas have trimmed (R14). */
+  withoutTrimmed(key: Key, version: Clock): Clock;
   /** The dot of a new write. */
   nextEntry(): ClockEntry;
   /** Has the write resolved against the newest record here; see {@link Coordinator.resolve}. */
@@ -225,7 +227,8 @@ export class Coordinator {
       return;
     }
     const number = this.#nextNumber();
-    this.#puts.open(number, put, this.#writeSet(put.put, wanted), since);
+    const context = this.#port.withoutTrimmed(key, put.context);
+    this.#puts.open(number, { ...put, context }, this.#writeSet(put.put, wanted), since);
     this.#port.mint(key, number);
   }
 

@@ -253,6 +253,7 @@ export class NodeParts {
           noticeClock: (clock) => {
             replica.noticeClock(clock);
           },
+          withoutTrimmed: (key, version) => replica.withoutTrimmed(key, version),
           nextEntry: () => replica.nextEntry(),
           mint: (key, number) => {
             replica.mint(key, number);

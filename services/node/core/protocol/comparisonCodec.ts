@@ -1,5 +1,6 @@
 import { assert, assertNever } from '../assert.js';
-import type { Partition, RecordHash } from '../types.js';
+import type { Dot, Partition, RecordHash } from '../types.js';
+import { ACTOR_CHARS_MAX, readDot, writeDot } from '../versioning/recordCodec.js';
 import { type ByteReader, type ByteWriter, DecodeError } from './bytes.js';
 import {
   LEAF_TABLE_BYTES,
@@ -27,6 +28,7 @@ const LEAF_MAX = 0xff;
 const PRESENCE = wordCodec<'absent' | 'present'>({ absent: 0, present: 1 });
 const MORE = wordCodec<'last' | 'more'>({ last: 0, more: 1 });
 const REAP_PHASES = wordCodec<'ask' | 'drop'>({ ask: 0, drop: 1 });
+const REAP_WHATS = wordCodec<ReapItem['what']>({ tombstone: 0, entry: 1 });
 const EXPIRY = wordCodec<'live' | 'expired'>({ live: 0, expired: 1 });
 
 export function writeComparison(out: ByteWriter, message: Comparison): void {
@@ -61,7 +63,9 @@ export function writeComparison(out: ByteWriter, message: Comparison): void {
       return;
     case 'reap':
       REAP_PHASES.write(out, message.phase);
-      writeList(out, message.items, ({ key, hash }) => out.latin1(key).varint(hash));
+      writeList(out, message.items, (item) => {
+        writeReapItem(out, item);
+      });
       return;
     case 'reaped':
       writeList(out, message.agreed, (index) => out.varint(index));
@@ -133,9 +137,7 @@ export function comparisonBytes(message: Comparison): number {
     case 'listed':
       return 2 + (message.page ? listBytes(message.page.entries, LISTED_MAX, listedKeyBytes) : 0);
     case 'reap':
-      return (
-        1 + listBytes(message.items, REAP_ITEMS_MAX, ({ key, hash }) => keyBytes(key) + integerBytes(hash))
-      );
+      return 1 + listBytes(message.items, REAP_ITEMS_MAX, reapItemBytes);
     case 'reaped':
       return listBytes(message.agreed, REAP_ITEMS_MAX, integerBytes);
     default:
@@ -183,8 +185,28 @@ function listedKeyBytes({ key, hash, bytes }: ListedKey): number {
   return keyBytes(key) + integerBytes(hash) + integerBytes(bytes) + 1;
 }
 
+function writeReapItem(out: ByteWriter, item: ReapItem): void {
+  REAP_WHATS.write(out, item.what);
+  out.latin1(item.key);
+  if (item.what === 'tombstone') out.varint(item.hash);
+  else writeDot(out, item.dot);
+}
+
 function readReapItem(input: ByteReader): ReapItem {
-  return { key: readKey(input), hash: input.varint() };
+  const what = REAP_WHATS.read(input);
+  const key = readKey(input);
+  return what === 'tombstone' ? { what, key, hash: input.varint() } : { what, key, dot: readDot(input) };
+}
+
+function reapItemBytes(item: ReapItem): number {
+  const rest = item.what === 'tombstone' ? integerBytes(item.hash) : dotBytes(item.dot);
+  return 1 + keyBytes(item.key) + rest;
+}
+
+function dotBytes({ actor, counter }: Dot): number {
+  const isActor = actor.length > 0 && actor.length <= ACTOR_CHARS_MAX;
+  assert(isActor && counter > 0, 'a dot on the bus names a write');
+  return INTEGER_BYTES_MAX + actor.length + integerBytes(counter);
 }
 
 function readRoot(input: ByteReader): PartitionRoot {

@@ -141,6 +141,7 @@ export type Fact =
   | 'keyMended'
   | 'strayFound'
   | 'tombstoneReaped'
+  | 'clockTrimmed'
   | 'documentAdopted'
   | 'rebuildBegun'
   | 'rebuildFinished';

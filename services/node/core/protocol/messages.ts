@@ -1,5 +1,5 @@
 import type { RequestError } from '../errors.js';
-import type { Height, Key, NodeId, Partition, RecordHash, VersionedRecord } from '../types.js';
+import type { Dot, Height, Key, NodeId, Partition, RecordHash, VersionedRecord } from '../types.js';
 import type { MembershipMessage } from './membershipMessages.js';
 import type { RequestNumber } from './requestNumber.js';
 
@@ -96,11 +96,13 @@ export interface ListedKey {
   readonly isExpired: boolean;
 }
 
-/** A tombstone that is to be reaped, if it is that record. */
-export interface ReapItem {
-  readonly key: Key;
-  readonly hash: RecordHash;
-}
+/**
+ * What is to be forgotten of a key: the tombstone of that hash (R13), or the entry of the clock that `dot` names, where no
+ * sibling's dot is of its actor (R14).
+ */
+export type ReapItem =
+  | { readonly what: 'tombstone'; readonly key: Key; readonly hash: RecordHash }
+  | { readonly what: 'entry'; readonly key: Key; readonly dot: Dot };
 
 /** Bounds of lists in one message. */
 export const REAP_ITEMS_MAX = 128;
@@ -173,7 +175,7 @@ export type Message =
   /** A read for repair, which counts for no quorum. */
   | { readonly type: 'pull'; readonly request: RequestNumber; readonly key: Key }
   | { readonly type: 'pulled'; readonly request: RequestNumber; readonly answer: PullAnswer }
-  /** May these tombstones be reaped; or, when everybody has agreed twice: reap them (R13). */
+  /** May these be forgotten; or, when everybody has agreed twice: forget them (R13, R14). */
   | {
       readonly type: 'reap';
       readonly request: RequestNumber;

@@ -2,7 +2,6 @@ import { LEAF_TABLE_BYTES } from '../protocol/messages.js';
 import type { Outbox } from '../protocol/outbox.js';
 import { LEAVES, leafOf, partitionOf, rangeOf } from '../ring/position.js';
 import type { Digests, Key, Partition, VersionedRecord } from '../types.js';
-import { isTombstone } from '../versioning/record.js';
 import { hashList, hashRecord } from '../versioning/recordHash.js';
 import type { Scans } from './scans.js';
 
@@ -20,6 +19,8 @@ export interface HashTreesOptions {
   readonly digests: Pick<Digests, 'md5'>;
   readonly scans: Scans;
   readonly outbox: Outbox;
+  /** Records that are counted: there may be something to forget of them. */
+  readonly mayBeReaped: (record: VersionedRecord) => boolean;
   /** A scan met a damaged record. */
   readonly onDamaged: (key: Key) => void;
 }
@@ -31,7 +32,7 @@ interface Tree {
   readonly low: Uint32Array;
   /** Since the last change; undefined: to be computed. */
   root: number | undefined;
-  tombstones: number;
+  reapable: number;
   readonly cancel: () => void;
 }
 
@@ -73,10 +74,10 @@ export class HashTrees {
     return tree.root;
   }
 
-  /** How many records of a partition are tombstones, where its tree is ready. */
-  tombstones(partition: Partition): number {
+  /** Of how many records of a partition there may be something to forget, where its tree is ready. */
+  reapable(partition: Partition): number {
     const tree = this.#trees.get(partition);
-    return tree?.isReady ? tree.tombstones : 0;
+    return tree?.isReady ? tree.reapable : 0;
   }
 
   /** The hashes of the leaves of a tree that is ready, 8 bytes each. */
@@ -99,8 +100,9 @@ export class HashTrees {
     if (!tree) return;
     if (before) this.#toggle(tree, position, hashRecord(key, before));
     if (after) this.#toggle(tree, position, hashRecord(key, after));
-    if (before && isTombstone(before)) tree.tombstones -= 1;
-    if (after && isTombstone(after)) tree.tombstones += 1;
+    const { mayBeReaped } = this.#options;
+    if (before && mayBeReaped(before)) tree.reapable -= 1;
+    if (after && mayBeReaped(after)) tree.reapable += 1;
   }
 
   /** It is not known what is on the disk for a key: the tree of its partition is worth nothing. */
@@ -179,7 +181,7 @@ function newTree(cancel: () => void): Tree {
     high: new Uint32Array(LEAVES),
     low: new Uint32Array(LEAVES),
     root: undefined,
-    tombstones: 0,
+    reapable: 0,
     cancel,
   };
 }

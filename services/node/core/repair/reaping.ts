@@ -1,52 +1,51 @@
 import type { ReapItem } from '../protocol/messages.js';
-import { REAP_ITEMS_MAX } from '../protocol/messages.js';
 import type { Outbox } from '../protocol/outbox.js';
 import { rangeOf } from '../ring/position.js';
-import type { NodeId, Partition } from '../types.js';
-import { hashRecord } from '../versioning/recordHash.js';
-import type { Asks } from './asks.js';
+import type { Key, NodeId, Partition } from '../types.js';
 import type { HashTrees } from './hashTrees.js';
-import { inTurns } from './inTurns.js';
-import type { ReapChecks } from './reapChecks.js';
+import { reapableOf, type ReapRules } from './reapable.js';
+import { askEverybody, type ReapRoundParts, tellOthers } from './reapRound.js';
 import type { Scans } from './scans.js';
-import { expiresInMs } from './tombstones.js';
 
 /**
- * Reaping: tombstones that are older than the grace time are forgotten by all replicas together (R13). The owner of a
- * partition asks *every* node of the cluster, twice: replicas must be complete and have that very tombstone or nothing,
- * everybody else nothing, and nobody a hint. Between the two questions every message dies that was on its way at the
- * first, so that after the second no older value is left anywhere that could come back (I10). A node that is away is
- * waited for, however long it takes. What the owner of the partition has not reaped after a while, because it lost the
- * tombstone or another replica did not hear that it should, the next replica takes up in its turn.
+ * Reaping: what is older than the grace time is forgotten by all replicas together, tombstones (R13) and entries of long
+ * clocks (R14). The owner of a partition asks *every* node of the cluster, twice (reapChecks.ts says what each answers).
+ * Between the two questions every message dies that was on its way at the first, and all that is sent because of one, so
+ * that after the second no older value is left anywhere that could come back (I10). A node that is away is waited for,
+ * however long it takes. What the owner of the partition has not reaped after a while, because it lost the record or
+ * another replica did not hear that it should forget it, the next replica takes up in its turn.
  */
-export interface ReapingOptions {
-  readonly self: NodeId;
+export interface ReapingOptions extends ReapRoundParts, ReapRules {
   readonly partitions: number;
-  readonly graceMs: number;
-  readonly timeoutMs: number;
   readonly outbox: Outbox;
   readonly scans: Scans;
   readonly trees: HashTrees;
-  readonly asks: Asks;
-  readonly checks: ReapChecks;
   /** This node's place among the replicas of a partition, its owner first; -1 where it is none. */
   readonly placeAmong: (partition: Partition) => number;
-  readonly others: () => readonly NodeId[];
   readonly isAlive: (node: NodeId) => boolean;
-  /** Forgets the key here, if it still is that record, and nobody is owed it. */
+  /** Forgets it here, if it still is what was agreed to. */
   readonly reap: (item: ReapItem) => void;
 }
 
+/** What all have agreed to once. */
 interface Round {
+  readonly partition: Partition;
   readonly items: readonly ReapItem[];
   readonly secondAtMs: number;
 }
 
 /** Of the grace time, from the turn of one replica to that of the next. */
 const TURN = 1 / 2;
-const EVERY_MS = { least: 200, most: 60_000 } as const;
+const EVERY_MS = { least: 200, most: 1000 } as const;
+/** A node that starts has better things to do. */
+const FIRST_MS_MAX = 60_000;
+/** In one round, and in all that wait for their second question. */
+const ROUND_ITEMS_MAX = 4096;
+const WAITING = { items: 65_536, bytes: 16 * 1024 * 1024 } as const;
 /** No message of repair lives longer; see {@link messageMsMax}. */
 const MESSAGE_MS_MAX = 120_000;
+/** A message, one that is sent because of it, and some room. */
+const MESSAGES_BETWEEN = 2.5;
 
 /** The longest that a message of repair may live: far less than the grace time, and than the pause of a round. */
 export function messageMsMax(graceMs: number): number {
@@ -56,9 +55,12 @@ export function messageMsMax(graceMs: number): number {
 export class Reaping {
   readonly #options: ReapingOptions;
   readonly #dueAtMs = new Map<Partition, number>();
+  /** Where the next round of a partition begins. */
+  readonly #after = new Map<Partition, Key>();
   #next = 0;
-  #state: 'idle' | 'busy' = 'idle';
-  #round: Round | undefined;
+  /** A scan or a question is under way. */
+  #isBusy = false;
+  #rounds: readonly Round[] = [];
   #nextAtMs: number | undefined;
 
   constructor(options: ReapingOptions) {
@@ -66,13 +68,15 @@ export class Reaping {
   }
 
   tick(nowMs: number): void {
-    this.#nextAtMs ??= nowMs + this.#everyMs;
-    if (this.#state === 'busy') return;
-    if (this.#round) {
-      if (nowMs >= this.#round.secondAtMs) this.#askAgain(this.#round);
+    this.#nextAtMs ??= nowMs + Math.min(FIRST_MS_MAX, this.#options.graceMs / 20);
+    if (this.#isBusy) return;
+    const [oldest, ...rest] = this.#rounds;
+    if (oldest && nowMs >= oldest.secondAtMs) {
+      this.#rounds = rest;
+      if (this.#allAlive()) this.#askAgain(oldest);
     } else if (nowMs >= this.#nextAtMs) {
       this.#nextAtMs = nowMs + this.#everyMs;
-      if (this.#allAlive()) this.#begin(nowMs);
+      if (this.#hasRoom() && this.#allAlive()) this.#begin(nowMs);
     }
   }
 
@@ -81,115 +85,113 @@ export class Reaping {
     return Math.min(most, Math.max(least, this.#options.graceMs / 20));
   }
 
+  /** Requests may live longer than messages of repair, and their read repair as long again. */
+  get #pauseMs(): number {
+    const { graceMs, timeoutMs } = this.#options;
+    return MESSAGES_BETWEEN * Math.max(messageMsMax(graceMs), timeoutMs);
+  }
+
   #allAlive(): boolean {
     const { others, isAlive } = this.#options;
     return others().every(isAlive);
   }
 
+  #hasRoom(): boolean {
+    const items = this.#rounds.flatMap((round) => round.items);
+    const bytes = items.reduce((sum, { key }) => sum + key.length, 0);
+    return items.length < WAITING.items && bytes < WAITING.bytes;
+  }
+
   #begin(nowMs: number): void {
-    const { partitions, placeAmong, trees } = this.#options;
+    const { partitions, placeAmong, trees, graceMs } = this.#options;
     for (let tried = 0; tried < partitions; tried++) {
       const partition = this.#next as Partition;
       this.#next = (this.#next + 1) % partitions;
-      const isDue = nowMs >= (this.#dueAtMs.get(partition) ?? 0);
       const place = placeAmong(partition);
-      if (!isDue || place < 0 || !trees.want(partition) || trees.tombstones(partition) === 0) continue;
-      this.#collect(partition, this.#options.graceMs * (1 + place * TURN));
+      if (
+        !this.#isDue(partition, nowMs) ||
+        place < 0 ||
+        !trees.want(partition) ||
+        trees.reapable(partition) === 0
+      )
+        continue;
+      this.#collect(partition, graceMs * (1 + place * TURN));
       return;
     }
   }
 
-  /** `ageMs`: of tombstones that are to be reaped. */
+  /** From its beginning not before all that was found is decided. */
+  #isDue(partition: Partition, nowMs: number): boolean {
+    if (this.#after.has(partition)) return true;
+    return (
+      nowMs >= (this.#dueAtMs.get(partition) ?? 0) &&
+      !this.#rounds.some((round) => round.partition === partition)
+    );
+  }
+
+  /** `ageMs`: of what is to be reaped. */
   #collect(partition: Partition, ageMs: number): void {
-    const { scans, partitions, outbox, graceMs } = this.#options;
+    const { scans, partitions, outbox, graceMs, clockEntriesMax } = this.#options;
     const items: ReapItem[] = [];
+    const after = this.#after.get(partition);
     let soonestMs = graceMs;
-    this.#state = 'busy';
-    const end = (): void => {
-      this.#state = 'idle';
-      const pauseMs = items.length > 0 ? 0 : Math.max(soonestMs, this.#everyMs);
+    this.#isBusy = true;
+    const end = (last: Key | undefined): void => {
+      this.#isBusy = false;
+      if (last !== undefined) this.#after.set(partition, last);
+      else this.#after.delete(partition);
+      const isWhole = items.length === 0 && after === undefined && last === undefined;
+      const pauseMs = isWhole ? Math.max(soonestMs, this.#everyMs) : 0;
       this.#dueAtMs.set(partition, outbox.now.monotonicMs + pauseMs);
-      if (items.length > 0) this.#ask(items, this.#afterFirst);
+      if (items.length > 0) this.#askFirst(partition, items);
     };
-    const cancel = scans.start(rangeOf(partition, partitions), {
+    const range = rangeOf(partition, partitions);
+    const cancel = scans.start(after === undefined ? range : { ...range, after }, {
       page: ({ entries }) => {
+        const rules = { wallMs: outbox.now.wallMs, ageMs, clockEntriesMax };
         for (const { key, record } of entries) {
-          const inMs = expiresInMs(record, outbox.now.wallMs, ageMs);
-          if (inMs > 0) soonestMs = Math.min(soonestMs, inMs);
-          else if (items.length < REAP_ITEMS_MAX) items.push({ key, hash: hashRecord(key, record) });
+          const found = reapableOf(key, record, rules);
+          items.push(...found.items);
+          soonestMs = Math.min(soonestMs, found.nextInMs);
+          if (items.length < ROUND_ITEMS_MAX) continue;
+          cancel();
+          end(key);
+          return;
         }
-        if (items.length < REAP_ITEMS_MAX) return;
-        cancel();
-        end();
       },
-      ended: end,
+      ended: () => {
+        end(undefined);
+      },
     });
   }
 
-  /** Asks everybody, this node itself included; `then` gets what all agree to. */
   #ask(items: readonly ReapItem[], then: (agreed: readonly ReapItem[]) => void): void {
-    const { others, asks, timeoutMs, checks } = this.#options;
-    let agreed = new Set(items.keys());
-    const keep = (indexes: readonly number[]): void => {
-      const told = new Set(indexes);
-      agreed = new Set([...agreed].filter((index) => told.has(index)));
-    };
-    this.#state = 'busy';
-    const ask = (node: NodeId | undefined, done: (ok: boolean) => void): void => {
-      if (node === undefined) {
-        checks.check(items, (indexes) => {
-          keep(indexes);
-          done(agreed.size > 0);
-        });
-        return;
-      }
-      asks.ask(
-        node,
-        (request) => ({ type: 'reap', request, phase: 'ask', items }),
-        timeoutMs,
-        (reply) => {
-          keep(reply?.type === 'reaped' ? reply.agreed : []);
-          done(agreed.size > 0);
-        },
-      );
-    };
-    const everybody = [undefined, ...others()];
-    inTurns(everybody, everybody.length, ask, () => {
-      this.#state = 'idle';
-      then(items.filter((_, index) => agreed.has(index)));
+    this.#isBusy = true;
+    askEverybody(items, this.#options, (agreed) => {
+      this.#isBusy = false;
+      then(agreed);
     });
   }
 
-  readonly #afterFirst = (agreed: readonly ReapItem[]): void => {
-    const { outbox, graceMs } = this.#options;
-    const quietMs = messageMsMax(graceMs) * 1.25;
-    this.#round =
-      agreed.length > 0 ? { items: agreed, secondAtMs: outbox.now.monotonicMs + quietMs } : undefined;
-  };
+  #askFirst(partition: Partition, items: readonly ReapItem[]): void {
+    this.#ask(items, (agreed) => {
+      const secondAtMs = this.#options.outbox.now.monotonicMs + this.#pauseMs;
+      if (agreed.length > 0) this.#rounds = [...this.#rounds, { partition, items: agreed, secondAtMs }];
+      // Until somebody's answer may be another.
+      else this.#dueAtMs.set(partition, secondAtMs);
+    });
+  }
 
   #askAgain({ items }: Round): void {
-    this.#round = undefined;
-    if (!this.#allAlive()) return;
+    const { reap, outbox } = this.#options;
     this.#ask(items, (agreed) => {
-      this.#drop(agreed);
+      tellOthers(agreed, this.#options);
+      for (const item of agreed) {
+        reap(item);
+        outbox.observe(FACTS[item.what]);
+      }
     });
   }
-
-  /** Where that does not arrive, the tombstone stays, and a later round finds nothing against it. */
-  #drop(items: readonly ReapItem[]): void {
-    const { others, asks, timeoutMs, reap, outbox } = this.#options;
-    if (items.length === 0) return;
-    for (const node of others()) {
-      asks.ask(
-        node,
-        (request) => ({ type: 'reap', request, phase: 'drop', items }),
-        timeoutMs,
-        () => undefined,
-      );
-    }
-    for (const item of items) {
-      reap(item);
-      outbox.observe('tombstoneReaped');
-    }
-  }
 }
+
+const FACTS = { tombstone: 'tombstoneReaped', entry: 'clockTrimmed' } as const;

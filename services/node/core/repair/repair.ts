@@ -1,4 +1,5 @@
 import { requestError } from '../errors.js';
+import type { NodeLimits } from '../nodeOptions.js';
 import type { AntiEntropyView } from '../protocol/convergence.js';
 import type { LoadPurpose, ReadResult, ScanId, ScanPage, Ticket } from '../protocol/events.js';
 import type { Message, PullAnswer, ReapItem, RequestNumber } from '../protocol/messages.js';
@@ -11,6 +12,7 @@ import { Comparisons } from './comparisons.js';
 import { HashTrees } from './hashTrees.js';
 import { Mending } from './mending.js';
 import { ReapChecks } from './reapChecks.js';
+import { mayBeReaped } from './reapable.js';
 import { messageMsMax, Reaping } from './reaping.js';
 import { Scans } from './scans.js';
 import { Scrub } from './scrub.js';
@@ -34,7 +36,7 @@ export interface RepairPort {
   /** Merges a record here; `done` is told when it is durable, or that it could not be made so. */
   merge(key: Key, record: VersionedRecord, done: (kept: boolean) => void): void;
   mend(key: Key): void;
-  /** Forgets a tombstone, if it still is that record. */
+  /** Forgets it, if it still is what was agreed to. */
   reap(item: ReapItem): void;
   isWriting(key: Key): boolean;
   hasHint(key: Key): boolean;
@@ -52,6 +54,7 @@ export interface RepairOptions {
   readonly tombstoneGraceMs: number;
   /** In which every record is read again. */
   readonly scrubMs: number;
+  readonly limits: Pick<NodeLimits, 'clockEntriesMax'>;
   /** Every other node of the cluster. */
   readonly others: () => readonly NodeId[];
   readonly outbox: Outbox;
@@ -90,7 +93,13 @@ export class Repair {
     const onDamaged = (key: Key): void => {
       this.damaged(key);
     };
-    this.#trees = new HashTrees({ ...options, scans: this.#scans, onDamaged });
+    const rules = { graceMs, clockEntriesMax: options.limits.clockEntriesMax };
+    this.#trees = new HashTrees({
+      ...options,
+      scans: this.#scans,
+      mayBeReaped: (record) => mayBeReaped(record, rules),
+      onDamaged,
+    });
     const epoch = (): number => port.epoch();
     const parts = { scans: this.#scans, trees: this.#trees, asks: this.#asks, outbox, timeoutMs, epoch };
     this.#comparisons = new Comparisons({
@@ -129,12 +138,15 @@ export class Repair {
       holds: (key) => port.replicaSet(key).primaries.includes(options.self),
       isComplete: () => port.isComplete(),
       isBusy: (key) => port.isWriting(key) || port.hasHint(key),
+      reap: (item) => {
+        port.reap(item);
+      },
     });
     this.#reaping = new Reaping({
       ...options,
       ...parts,
       ...port,
-      graceMs,
+      ...rules,
       checks: this.#reapChecks,
       placeAmong: (partition) => port.ring().replicaSet(partition).primaries.indexOf(options.self),
     });
@@ -234,7 +246,7 @@ export class Repair {
         this.#comparisons.onList(from, message, deadlineMs);
         return;
       case 'reap':
-        this.#onReap(from, message, deadlineMs);
+        this.#reapChecks.onReap(from, message, deadlineMs);
     }
   }
 
@@ -259,19 +271,6 @@ export class Repair {
     this.#antiEntropy.tick(nowMs);
     this.#reaping.tick(nowMs);
     this.#whereabouts.tick(nowMs);
-  }
-
-  #onReap(from: NodeId, message: Extract<Message, { type: 'reap' }>, deadlineMs: number): void {
-    const { outbox, port } = this.#options;
-    const { request, phase, items } = message;
-    const answer = (agreed: readonly number[]): void => {
-      outbox.sendBulk(from, { type: 'reaped', request, agreed }, deadlineMs);
-    };
-    if (phase === 'ask') this.#reapChecks.check(items, answer);
-    else {
-      for (const item of items) port.reap(item);
-      answer([]);
-    }
   }
 
   #holds(partition: Partition): boolean {

@@ -1,6 +1,6 @@
 import type { StoreId } from '../protocol/events.js';
 import type { RequestNumber } from '../protocol/messages.js';
-import type { Key, NodeId, VersionedRecord } from '../types.js';
+import type { Dot, Key, NodeId, VersionedRecord } from '../types.js';
 
 /** What a cell is made of, and how it reaches the rest of its node; cells.ts says what cells are for. */
 
@@ -64,6 +64,7 @@ export type Operation =
     }
   | { readonly type: 'mint'; readonly request: RequestNumber }
   | { readonly type: 'drop'; readonly isThat: (record: VersionedRecord) => boolean }
+  | { readonly type: 'trim'; readonly dot: Dot }
   | { readonly type: 'mend' };
 
 /** The writes that a store makes durable. */

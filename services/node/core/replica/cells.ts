@@ -1,7 +1,8 @@
 import type { ReadResult, StoreId } from '../protocol/events.js';
 import type { RequestNumber } from '../protocol/messages.js';
-import type { Key, VersionedRecord } from '../types.js';
+import type { Dot, Key, VersionedRecord } from '../types.js';
 import { EMPTY_RECORD, mergeRecords, recordBytes } from '../versioning/record.js';
+import { trimmed } from '../versioning/trim.js';
 import {
   type Batch,
   type Cell,
@@ -53,6 +54,11 @@ export class Cells {
   /** Forgets a record, unless it is no longer that one, or is being written. */
   drop(key: Key, isThat: (record: VersionedRecord) => boolean): void {
     this.#submit(key, { type: 'drop', isThat }, 0);
+  }
+
+  /** Takes an entry out of the clock of what is held, unless it is used. */
+  trim(key: Key, dot: Dot): void {
+    this.#submit(key, { type: 'trim', dot }, 0);
   }
 
   /** All that was lost of a damaged key has been merged into it: it is sound again. */
@@ -142,6 +148,10 @@ export class Cells {
         return;
       case 'drop':
         this.#drop(key, cell, operation.isThat);
+        return;
+      case 'trim':
+        if (cell.record && cell.status === 'sound')
+          this.#keep(key, cell, trimmed(cell.record, operation.dot), { waiters: [], bytes: 0 });
         return;
       case 'mend':
         this.#mend(key, cell);
@@ -234,6 +244,7 @@ export class Cells {
         this.#port.unsound(operation.request);
         return;
       case 'drop':
+      case 'trim':
       case 'mend':
         return;
     }

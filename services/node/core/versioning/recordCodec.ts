@@ -112,11 +112,11 @@ function readMarks(input: ByteReader): RequestMark[] {
   return marks;
 }
 
-function writeDot(out: ByteWriter, dot: Dot): void {
+export function writeDot(out: ByteWriter, dot: Dot): void {
   out.latin1(dot.actor).varint(dot.counter);
 }
 
-function readDot(input: ByteReader): Dot {
+export function readDot(input: ByteReader): Dot {
   return { actor: readActor(input), counter: readCounter(input) };
 }
 
