@@ -31,8 +31,10 @@ export function checkConvergence(
     for (const { id } of isEnough ? damaged : []) {
       scene.report('I12', `${key} is still damaged on ${id}`);
     }
+    // Nor is what another keeps for a damaged replica handed over to it.
+    if (damaged.length > 0) continue;
     const contents = holders.map(({ directory }) => Buffer.from(directory.records.get(key) ?? []));
-    if (damaged.length === 0 && contents.some((bytes) => !bytes.equals(contents[0]!))) {
+    if (contents.some((bytes) => !bytes.equals(contents[0]!))) {
       const who = holders.map(({ id, directory }) => `${id} has ${clockOf(directory, key)}`).join(', ');
       scene.report('I12', `the replicas of ${key} differ: ${who}`);
     }

@@ -57,7 +57,10 @@ function checkTrim(scene: Scene, { node, directory }: Step, key: Key, stored: Ve
       const theirs = other.records.get(key);
       const live = theirs ? decodeRecord(theirs).siblings : [];
       if (!live.some(({ dot }) => dot.actor === actor && dot.counter <= counter)) continue;
-      scene.report('R14', `${node} forgets ${actor} in the clock of ${key}, of which ${other.node} has a value`);
+      scene.report(
+        'R14',
+        `${node} forgets ${actor} in the clock of ${key}, of which ${other.node} has a value`,
+      );
     }
   }
 }

@@ -244,13 +244,19 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     ],
   },
   {
-    name: 'clock-trimmed-beside-a-live-value',
-    breaks: ['R14', 'I3'],
+    // Who does not answer has nothing against it.
+    name: 'clock-trimmed-while-a-node-is-away',
+    breaks: ['R14'],
     patches: [
       {
-        file: `${CORE}/repair/reapable.js`,
-        find: 'isSpent(record, item.dot) &&',
-        replace: '',
+        file: `${CORE}/repair/reaping.js`,
+        find: 'return others().every(isAlive);',
+        replace: 'return true;',
+      },
+      {
+        file: `${CORE}/repair/reapRound.js`,
+        find: "reply?.type === 'reaped' ? reply.agreed : []",
+        replace: "reply?.type === 'reaped' ? reply.agreed : [...items.keys()]",
       },
     ],
   },
