@@ -41,6 +41,15 @@ describe('tcp bus: nodes that come to be known', () => {
     await eventually('it is heard there', () => a.mail.received.length === 1);
   });
 
+  it('no more than 1,024 nodes are connected to, whoever says that there are more (I14)', async () => {
+    const a = await open(A, portOf(0), {});
+    for (let i = 0; i < 1100; i++) a.bus.connect(`stranger-${String(i)}` as NodeId, at(1));
+    expect(a.bus.peers().size).toBe(1024);
+    a.bus.connect(B, at(1));
+    a.bus.send(B, ping(1), REMAINING_MS);
+    await eventually('what is for one of the others comes back', () => a.mail.returned.length === 1);
+  });
+
   it('a node that has moved is reached at its new address; what waited for the old one comes back', async () => {
     const a = await open(A, portOf(0), { [B]: portOf(1) });
     const before = await open(B, portOf(1), { [A]: portOf(0) });

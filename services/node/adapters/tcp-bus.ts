@@ -96,9 +96,16 @@ function openLinks(context: BusContext, id: NodeId, address: HostPort): PeerLink
   return { address, fast: open('fast'), large: open('large'), bulk: open('bulk') };
 }
 
+/** Far more nodes than a cluster has; each costs three connections. */
+const PEERS_MAX = 1024;
+
 /** A node that has moved is dialled anew; what waited for its old address comes back. */
 function connect({ context, links, phase }: BusState, node: NodeId, text: string): void {
   if (phase.closing) return;
+  if (!links.has(node) && links.size >= PEERS_MAX) {
+    context.report.log('warn', 'too many nodes to connect to', { node, peersMax: PEERS_MAX });
+    return;
+  }
   const address = hostPortOf(context, text);
   const known = links.get(node);
   if (!address || (known?.address.host === address.host && known.address.port === address.port)) return;

@@ -204,8 +204,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     patches: [
       {
         file: `${CORE}/membership/rounds.js`,
-        find: 'return Math.floor(voters / 2) + 1;',
-        replace: 'return 1;',
+        find: 'this.#granted.size >= majority(this.voters.length)',
+        replace: 'this.#granted.size >= 1',
       },
     ],
   },

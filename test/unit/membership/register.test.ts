@@ -6,7 +6,7 @@ import {
 import { nodeRemoved, readdressed } from '../../../services/node/core/membership/changes.js';
 import { documentText } from '../../../services/node/core/membership/documentText.js';
 import { type Change, REGISTER_TIMES } from '../../../services/node/core/membership/register.js';
-import { majorityOf, spreadOf } from '../../../services/node/core/membership/rounds.js';
+import { spreadOf } from '../../../services/node/core/membership/rounds.js';
 import { VoteFile } from '../../../services/node/core/membership/voteFile.js';
 import type { MembershipMessage } from '../../../services/node/core/protocol/membershipMessages.js';
 import { foundDocument } from '../../../services/node/core/ring/document.js';
@@ -368,10 +368,6 @@ describe('committed documents spread (R7)', () => {
 });
 
 describe('arithmetic of ballots', () => {
-  it('a majority is more than half', () => {
-    expect([1, 2, 3, 4, 5, 6].map(majorityOf)).toEqual([1, 2, 2, 3, 3, 4]);
-  });
-
   it('pauses differ between nodes and between rounds', () => {
     const numbers = [A, B, C].flatMap((node) => [1, 2, 3, 4].map((round) => spreadOf(0.5, node, round)));
     expect(new Set(numbers).size).toBe(12);

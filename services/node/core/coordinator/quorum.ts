@@ -1,3 +1,4 @@
+import { majority } from '../ring/majority.js';
 import type { NodeId } from '../types.js';
 
 /**
@@ -37,10 +38,6 @@ export function countOut(tally: Tally, node: NodeId): Tally {
 export function verdict(tally: Tally, unasked = 0): Verdict {
   if (tally.counted >= tally.wanted) return 'enough';
   return tally.counted + tally.pending.length + unasked >= tally.wanted ? 'open' : 'impossible';
-}
-
-export function majority(replicas: number): number {
-  return Math.floor(replicas / 2) + 1;
 }
 
 /** The quorum a request means; `undefined` where it asks for none or for more replicas than there are. */

@@ -1,4 +1,5 @@
 import type { Outbox } from '../protocol/outbox.js';
+import { meetingEveryMajority } from '../ring/majority.js';
 import type { Ring } from '../ring/replicaSets.js';
 import type { ClusterDocument, ClusterNode, NodeId, Partition } from '../types.js';
 import { type Directories, readdressed, rebuildBegun, rebuildFinished, voterReplaced } from './changes.js';
@@ -139,8 +140,7 @@ export class Rebuild {
       if (!primaries.includes(self)) continue;
       const sources = primaries.filter((node) => node !== self && complete.has(node));
       for (const node of sources) all.add(node);
-      const majority = Math.floor(primaries.length / 2) + 1;
-      isEnough &&= sources.length >= primaries.length - majority + 1;
+      isEnough &&= sources.length >= meetingEveryMajority(primaries.length);
     }
     return { all, isEnough };
   }

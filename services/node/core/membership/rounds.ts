@@ -1,5 +1,6 @@
 import type { AcceptedText, Ballot } from '../protocol/membershipMessages.js';
 import type { RequestNumber } from '../protocol/messages.js';
+import { majority } from '../ring/majority.js';
 import type { ClusterDocument, NodeId } from '../types.js';
 import { compareBallots } from './vote.js';
 
@@ -24,12 +25,12 @@ export class Round {
   }
 
   get isGranted(): boolean {
-    return this.#granted.size >= majorityOf(this.voters.length);
+    return this.#granted.size >= majority(this.voters.length);
   }
 
   /** No majority can grant it any more. */
   get isLost(): boolean {
-    return this.#refused.size > this.voters.length - majorityOf(this.voters.length);
+    return this.#refused.size > this.voters.length - majority(this.voters.length);
   }
 
   get silent(): readonly NodeId[] {
@@ -53,10 +54,6 @@ export class Round {
     this.#granted.clear();
     this.#refused.clear();
   }
-}
-
-export function majorityOf(voters: number): number {
-  return Math.floor(voters / 2) + 1;
 }
 
 /**

@@ -31,6 +31,8 @@ export interface ReapingOptions extends ReapRoundParts, ReapRules {
 interface Round {
   readonly partition: Partition;
   readonly items: readonly ReapItem[];
+  /** Of the keys. */
+  readonly bytes: number;
   readonly secondAtMs: number;
 }
 
@@ -97,9 +99,9 @@ export class Reaping {
   }
 
   #hasRoom(): boolean {
-    const items = this.#rounds.flatMap((round) => round.items);
-    const bytes = items.reduce((sum, { key }) => sum + key.length, 0);
-    return items.length < WAITING.items && bytes < WAITING.bytes;
+    const items = this.#rounds.reduce((sum, round) => sum + round.items.length, 0);
+    const bytes = this.#rounds.reduce((sum, round) => sum + round.bytes, 0);
+    return items < WAITING.items && bytes < WAITING.bytes;
   }
 
   #begin(nowMs: number): void {
@@ -176,7 +178,9 @@ export class Reaping {
   #askFirst(partition: Partition, items: readonly ReapItem[]): void {
     this.#ask(items, (agreed) => {
       const secondAtMs = this.#options.outbox.now.monotonicMs + this.#pauseMs;
-      if (agreed.length > 0) this.#rounds = [...this.#rounds, { partition, items: agreed, secondAtMs }];
+      const bytes = agreed.reduce((sum, { key }) => sum + key.length, 0);
+      if (agreed.length > 0)
+        this.#rounds = [...this.#rounds, { partition, items: agreed, bytes, secondAtMs }];
       // Until somebody's answer may be another.
       else this.#dueAtMs.set(partition, secondAtMs);
     });

@@ -4,6 +4,7 @@ import type { AntiEntropyView } from '../protocol/convergence.js';
 import type { LoadPurpose, ReadResult, ScanId, ScanPage, Ticket } from '../protocol/events.js';
 import type { Message, PullAnswer, ReapItem, RequestNumber } from '../protocol/messages.js';
 import type { Outbox } from '../protocol/outbox.js';
+import { meetingEveryMajority } from '../ring/majority.js';
 import type { ReplicaSet, Ring } from '../ring/replicaSets.js';
 import type { Digests, Key, NodeId, Partition, VersionedRecord } from '../types.js';
 import { AntiEntropy } from './antiEntropy.js';
@@ -282,9 +283,8 @@ export class Repair {
   #sources(key: Key): { readonly nodes: readonly NodeId[]; readonly least: number } {
     const { port } = this.#options;
     const { primaries } = port.replicaSet(key);
-    const majority = Math.floor(primaries.length / 2) + 1;
     const nodes = primaries.filter((node) => node !== this.#options.self && port.isListedComplete(node));
-    return { nodes, least: primaries.length - majority + 1 };
+    return { nodes, least: meetingEveryMajority(primaries.length) };
   }
 
   #sharedByPeer(): ReadonlyMap<NodeId, readonly Partition[]> {

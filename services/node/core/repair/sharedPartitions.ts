@@ -9,7 +9,10 @@ export function sharedPartitions(ring: Ring, self: NodeId): ReadonlyMap<NodeId, 
     const { primaries } = ring.replicaSet(partition);
     if (!primaries.includes(self)) continue;
     for (const peer of primaries) {
-      if (peer !== self) byPeer.set(peer, [...(byPeer.get(peer) ?? []), partition]);
+      if (peer === self) continue;
+      const shared = byPeer.get(peer);
+      if (shared) shared.push(partition);
+      else byPeer.set(peer, [partition]);
     }
   }
   return byPeer;
