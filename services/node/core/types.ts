@@ -116,8 +116,6 @@ export interface ClusterDocument {
   readonly partitions: number;
   readonly replicas: number;
   readonly nodes: readonly ClusterNode[];
-  /** Actors that count no more and whose entries may be trimmed from clocks (R14); sorted. */
-  readonly retired: readonly Actor[];
   /** For each partition the index of the node that owns its token. */
   readonly tokens: readonly number[];
   readonly placement: readonly Placement[];

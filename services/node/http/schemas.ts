@@ -254,7 +254,6 @@ export const clusterReplySchema = z.strictObject({
         zone: z.string(),
       }),
     ),
-    retired: z.array(z.string()).describe('Actors that count no more'),
     tokens: indexes.describe('For each partition the index of its token’s owner in nodes'),
     placement: z.array(
       z.looseObject({

@@ -196,7 +196,6 @@ function newDocument(nodes: readonly string[]): ClusterDocument {
     partitions: 8,
     replicas: REPLICAS,
     nodes: nodes.map((id) => clusterNode(id, { busAddress: '127.0.0.1:1', httpAddress: '127.0.0.1:1' })),
-    retired: [],
     tokens: Array.from({ length: 8 }, (_, partition) => partition % nodes.length),
     placement: Array.from({ length: 8 }, () => ({ now: nodes.map((_, index) => index), since: 1 })),
   };

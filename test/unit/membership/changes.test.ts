@@ -1,7 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import {
-  actorsRetired,
   nodeRemoved,
   readdressed,
   rebuildBegun,
@@ -40,7 +39,7 @@ describe('a directory made anew', () => {
     expect(after.placement.map(({ since }) => since)).toEqual(
       setsOf(before).map((set) => (set.includes(B) ? 8 : 1)),
     );
-    expect([setsOf(after), after.tokens, after.retired]).toEqual([setsOf(before), before.tokens, []]);
+    expect([setsOf(after), after.tokens]).toEqual([setsOf(before), before.tokens]);
   });
 
   it('with its vote file kept, goes on voting', () => {
@@ -76,24 +75,8 @@ describe('a directory made anew', () => {
     ["with another node's actor", B, clusterNode('a').actor, nameOf('fresh')],
     ["with another node's voter", B, 'fresh', clusterNode('a').voter],
     ["with its own actor, and another node's voter", B, clusterNode('b').actor, clusterNode('a').voter],
-    ['with an actor that has retired', B, 'old', nameOf('fresh')],
   ])('%s changes nothing', (_, node, actor, voter) => {
-    const document = { ...found(), retired: ['old' as Actor] };
-    expect(rebuildBegun(document, node, { actor: actor as Actor, voter })).toBeUndefined();
-  });
-});
-
-describe('retired actors', () => {
-  it('are sorted, each once, and never those of nodes in the document (R14)', () => {
-    const document = { ...found(), retired: ['m' as Actor] };
-    const after = actorsRetired(document, ['z', 'a', 'z', clusterNode('a').actor, 'm'] as Actor[])!;
-    expect([after.epoch, after.retired]).toEqual([8, ['a', 'm', 'z']]);
-  });
-
-  it('that are retired or in use already change nothing', () => {
-    const document = { ...found(), retired: ['m' as Actor] };
-    expect(actorsRetired(document, ['m' as Actor, clusterNode('a').actor])).toBeUndefined();
-    expect(actorsRetired(document, [])).toBeUndefined();
+    expect(rebuildBegun(found(), node, { actor: actor as Actor, voter })).toBeUndefined();
   });
 });
 
@@ -107,7 +90,6 @@ describe('a removed node', () => {
     expect(after.placement.map(({ since }) => since)).toEqual(
       setsOf(before).map((set) => (set.includes(B) ? 8 : 1)),
     );
-    expect(after.retired).toEqual([]);
   });
 
   it('that was alone in a set is followed by the next node clockwise', () => {

@@ -549,7 +549,7 @@ describe('documents on their way', () => {
       since: 123_456_789,
     }));
     const document: ClusterDocument = {
-      ...{ epoch: 123_456_789, clusterId: 'large', partitions: 4096, replicas: 5, nodes, retired: [] },
+      ...{ epoch: 123_456_789, clusterId: 'large', partitions: 4096, replicas: 5, nodes },
       ...{ placement, tokens: placement.map(({ now }) => now[0]!) },
     };
     expect(documentOf(documentText(document))).toEqual(document);

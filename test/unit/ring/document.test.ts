@@ -32,7 +32,6 @@ describe('cluster document: founding', () => {
       clusterId: 'cluster',
       partitions: 8,
       replicas: 3,
-      retired: [],
     });
     expect(document.placement.every(({ since }) => since === 1)).toBe(true);
     expect(document.nodes).toEqual(founding.nodes);
@@ -96,15 +95,6 @@ describe('cluster document: validation', () => {
     ['a voter that is no hex', broken(['nodes', 1, 'voter'], 'x'.repeat(16)), 'nodes[1].voter must be'],
     ['a voter twice', broken(['nodes', 1, 'voter'], clusterNode('a').voter), 'is used more than once'],
     ['a state that there is not', broken(['nodes', 1, 'state'], 'joining'), 'nodes[1].state must be'],
-    ['no retired', broken(['retired'], undefined), 'retired must be a list'],
-    ['a retired actor without a name', broken(['retired'], ['']), 'retired must be a list of actors'],
-    ['retired out of order', broken(['retired'], ['y', 'x']), 'retired must be sorted'],
-    ['retired twice', broken(['retired'], ['x', 'x']), 'retired must be sorted'],
-    [
-      'retired and in use',
-      broken(['retired'], [clusterNode('b').actor]),
-      'retired names the actor of a node',
-    ],
     ['a set since ever', broken(['placement', 3, 'since'], 0), 'placement[3].since must be'],
     ['a set since later', broken(['placement', 3, 'since'], 2), 'placement[3].since must be'],
     ['a set without since', broken(['placement', 3, 'since'], undefined), 'placement[3].since must be'],

@@ -16,7 +16,7 @@ export interface Directories {
 
 /**
  * The node goes on with these directories. With another actor it has lost its data: it is rebuilt, and requests that were
- * made while the old directory counted are refused (I4, R9, R10). Names that were used before are never taken again.
+ * made while the old directory counted are refused (I4, R9, R10).
  */
 export function rebuildBegun(
   document: ClusterDocument,
@@ -29,7 +29,6 @@ export function rebuildBegun(
   if (known.actor === actor) return voterReplaced(document, node, voter);
   const others = document.nodes.filter(({ id }) => id !== node);
   if (others.some((other) => other.actor === actor || other.voter === voter)) return undefined;
-  if (document.retired.includes(actor)) return undefined;
   return {
     ...withNode(document, { ...known, actor, voter, state: 'rebuilding' }),
     placement: sinceNow(document, ({ now }) => now.includes(index)),
@@ -58,22 +57,9 @@ export function rebuildFinished(
   return withNode(document, { ...known, state: 'complete' });
 }
 
-/** These count no more, and may be trimmed from clocks (R14). Those of nodes in the document are left out. */
-export function actorsRetired(
-  document: ClusterDocument,
-  actors: readonly Actor[],
-): ClusterDocument | undefined {
-  const inUse = new Set(document.nodes.map(({ actor }) => actor));
-  const known = new Set(document.retired);
-  const retired = actors.filter((actor) => !inUse.has(actor) && !known.has(actor));
-  if (retired.length === 0) return undefined;
-  return { ...next(document), retired: [...new Set([...known, ...retired])].sort() };
-}
-
 /**
  * Takes the node out of every set. Its tokens go to the next member of the set, and where there is none, to the next node
- * clockwise. Sets stay small until a ring change refills them, since moving data is not for a removal to decide. Its actor
- * is not retired yet: replicas have to exchange what they hold of it first (R14).
+ * clockwise. Sets stay small until a ring change refills them, since moving data is not for a removal to decide.
  */
 export function nodeRemoved(document: ClusterDocument, node: NodeId): ClusterDocument | undefined {
   const removed = indexOf(document, node);

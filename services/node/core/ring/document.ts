@@ -28,16 +28,16 @@ export function foundDocument(founding: Founding): ClusterDocument {
   refuse(foundingFaults({ ...founding }));
   const { tokens, placement: planned } = planRing(founding);
   const placement = planned.map(({ now }) => ({ now, since: FOUNDING_EPOCH }));
-  return { epoch: FOUNDING_EPOCH, clusterId, partitions, replicas, nodes, retired: [], tokens, placement };
+  return { epoch: FOUNDING_EPOCH, clusterId, partitions, replicas, nodes, tokens, placement };
 }
 
 /** The value as a cluster document, fields that it does not know left out. Throws an Error that lists all faults. */
 export function validateDocument(value: unknown): ClusterDocument {
   if (!isObject(value)) throw new Error('invalid cluster document: it is not an object');
-  const faults = [...epochFaults(value), ...foundingFaults(value), ...retiredFaults(value)];
+  const faults = [...epochFaults(value), ...foundingFaults(value)];
   // Indexes mean nothing while the lists that they point into are wrong.
   refuse(faults.length > 0 ? faults : ringFaults(value));
-  const { epoch, clusterId, partitions, replicas, nodes, retired, tokens, placement } =
+  const { epoch, clusterId, partitions, replicas, nodes, tokens, placement } =
     value as unknown as ClusterDocument;
   return {
     epoch,
@@ -45,7 +45,6 @@ export function validateDocument(value: unknown): ClusterDocument {
     partitions,
     replicas,
     nodes: nodes.map(knownFields),
-    retired: [...retired],
     tokens: [...tokens],
     placement: placement.map(({ now, since }) => ({ now: [...now], since })),
   };
@@ -99,20 +98,6 @@ function repeatedFaults(nodes: readonly unknown[], field: 'id' | 'actor' | 'vote
     seen.add(value);
   }
   return [...repeated].map((value) => `the ${name} ${JSON.stringify(value)} is used more than once`);
-}
-
-function retiredFaults({ retired, nodes }: Fields): string[] {
-  if (!Array.isArray(retired)) return ['retired must be a list of actors'];
-  const actors: readonly unknown[] = retired;
-  const inUse: unknown[] = Array.isArray(nodes)
-    ? nodes.map((node) => (isObject(node) ? node['actor'] : undefined))
-    : [];
-  const isSorted = actors.every((actor, i) => i === 0 || String(actors[i - 1]) < String(actor));
-  return faultsOf([
-    [actors.every(isActor), 'retired must be a list of actors'],
-    [isSorted, 'retired must be sorted and name no actor twice'],
-    [!actors.some((actor) => inUse.includes(actor)), 'retired names the actor of a node'],
-  ]);
 }
 
 function nodeFaults(node: unknown, name: string): string[] {
