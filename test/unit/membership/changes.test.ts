@@ -140,14 +140,6 @@ describe('changes of the document', () => {
         (d) =>
           rebuildFinished(d, node, nameOf('actor', a) as Actor),
     ),
-    fc.array(name).map(
-      (names): Change =>
-        (d) =>
-          actorsRetired(
-            d,
-            names.map((a) => nameOf('actor', a) as Actor),
-          ),
-    ),
     id.map(
       (node): Change =>
         (d) =>

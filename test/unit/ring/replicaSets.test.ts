@@ -31,11 +31,11 @@ describe('replica sets', () => {
     };
     const ring = createRing(document);
     const setOf = (partition: number) => ring.replicaSet(partition as Partition);
-    expect(setOf(0)).toEqual({ primaries: ['a', 'b'], fallbacks: ['c', 'd', 'e'] });
-    expect(setOf(2)).toEqual({ primaries: ['c', 'e'], fallbacks: ['a', 'b', 'd'] });
+    expect(setOf(0)).toEqual({ primaries: ['a', 'b'], fallbacks: ['c', 'd', 'e'], since: 1 });
+    expect(setOf(2)).toEqual({ primaries: ['c', 'e'], fallbacks: ['a', 'b', 'd'], since: 1 });
     // Past the last partition the tokens go on at the first.
-    expect(setOf(5)).toEqual({ primaries: ['c', 'd'], fallbacks: ['b', 'a', 'e'] });
-    expect(setOf(7)).toEqual({ primaries: ['b', 'a'], fallbacks: ['c', 'd', 'e'] });
+    expect(setOf(5)).toEqual({ primaries: ['c', 'd'], fallbacks: ['b', 'a', 'e'], since: 1 });
+    expect(setOf(7)).toEqual({ primaries: ['b', 'a'], fallbacks: ['c', 'd', 'e'], since: 1 });
   });
 
   it('replica set: every node is a primary or a fallback of every partition, once', () => {
