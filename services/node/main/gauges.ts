@@ -1,4 +1,5 @@
 import type { SteppingNode } from '../core/protocol/events.js';
+import type { NodeId } from '../core/types.js';
 import type { Bus } from '../ports/bus.js';
 import type { Storage } from '../ports/storage.js';
 import type { Log, Metrics } from '../ports/telemetry.js';
@@ -36,7 +37,7 @@ export function registerGauges(metrics: Metrics, { node, storage, bus }: Observe
 const LOOK_MS = 1000;
 
 /** Says in the log when this node's copies begin to count, and when they cease to. Gives what ends it. */
-export function watchCompleteness(node: SteppingNode, log: Log): () => void {
+export function watchCompleteness(self: NodeId, node: SteppingNode, log: Log): () => void {
   let wasComplete = true;
   const look = (): void => {
     const { complete, actor, document } = node.view();
@@ -44,7 +45,13 @@ export function watchCompleteness(node: SteppingNode, log: Log): () => void {
     wasComplete = complete;
     const fields = { actor, epoch: document?.epoch };
     if (complete) log.log('info', 'complete: the copies of this node count again', fields);
-    else {
+    else if (!document?.nodes.some(({ id }) => id === self)) {
+      log.log(
+        'error',
+        'this node was taken out of the cluster: what it holds counts for nothing, end it',
+        fields,
+      );
+    } else {
       log.log(
         'warn',
         'this data directory is new to a running cluster: its copies count for nothing until it is rebuilt',

@@ -111,7 +111,7 @@ async function serve(frame: Frame, core: Core, { ending }: Outside): Promise<Run
   const { incarnation } = core.storage.identity;
   const { httpHost } = config;
   log.log('info', 'started', { actor, incarnation, complete, epoch: document?.epoch, httpHost, httpPort });
-  const stopWatching = watchCompleteness(node, log);
+  const stopWatching = watchCompleteness(self, node, log);
   return {
     stop: async () => {
       stopping = true;

@@ -44,7 +44,7 @@ export function createNodeService(parts: ServiceParts): NodeService {
         actor,
         incarnation,
         complete,
-        ready: healthy && !parts.stopping(),
+        ready: healthy && !parts.stopping() && document.nodes.some(({ id }) => id === self),
         document,
         peers: bus.peers(),
         liveness,

@@ -90,6 +90,7 @@ export function createHintSchedule(hintsMax: number) {
       ...{ hintsMax, timeoutMs: TIMEOUT_MS, messageMsMax: 1e9, outbox, kept: [...disk.hints.values()] },
       port: {
         isAlive: (target) => alive.has(target),
+        isListed: () => true,
         sinceOf: () => 1,
         nextNumber: () => ++lastNumber,
         handedOver: (key, record) => {

@@ -44,6 +44,7 @@ export function createHints(options: { readonly hintsMax?: number; readonly kept
     outbox,
     port: {
       isAlive: (target) => alive.has(target),
+      isListed: () => true,
       sinceOf: () => 1,
       nextNumber: () => ++lastNumber,
       handedOver: (key, record) => void handedOver.push({ key, record }),

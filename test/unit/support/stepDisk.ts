@@ -159,6 +159,6 @@ const OF_DISK = new Set<Effect['type']>([
   ...(['keepVote', 'keepDocument', 'keepCluster'] as const),
 ]);
 
-function hintName(target: NodeId, key: Key): string {
+export function hintName(target: NodeId, key: Key): string {
   return `${target} ${key}`;
 }

@@ -108,10 +108,15 @@ export class Member {
     }
   }
 
-  /** Of nodes that the document does not list, only what is about the document is heard. */
+  /**
+   * Of nodes that the document does not list, only what is about the document is heard: what one that was taken out still
+   * has, all others may have forgotten since (I10). It is told which epoch it is, so that it asks.
+   */
   #onMessage(from: NodeId, message: MemberMessage, deadlineMs: number): void {
-    if (isOfRegister(message)) this.#parts.register.onMessage(from, message);
-    else if (this.#parts.membership.others.includes(from)) this.#onMemberMessage(from, message, deadlineMs);
+    const { register, membership } = this.#parts;
+    if (isOfRegister(message)) register.onMessage(from, message);
+    else if (membership.others.includes(from)) this.#onMemberMessage(from, message, deadlineMs);
+    else if (message.type === 'ping') membership.onPing(from, [], message.request, deadlineMs);
   }
 
   #onMemberMessage(from: NodeId, message: Exclude<MemberMessage, RegisterMessage>, deadlineMs: number): void {

@@ -16,7 +16,7 @@ import { Repair } from '../repair/repair.js';
 import { Reads } from '../replica/reads.js';
 import { Replica } from '../replica/replica.js';
 import { createRing, type ReplicaSet, replicaSetsByKey, type Ring } from '../ring/replicaSets.js';
-import type { Actor, Cluster, ClusterDocument, Key } from '../types.js';
+import type { Actor, Cluster, ClusterDocument, Key, NodeId } from '../types.js';
 
 /**
  * The parts of a node that belongs to a cluster. They know nothing of each other; what each needs of the others is handed
@@ -70,6 +70,10 @@ export class NodeParts {
 
   get document(): ClusterDocument {
     return this.register.document;
+  }
+
+  #lists(node: NodeId): boolean {
+    return this.document.nodes.some(({ id }) => id === node);
   }
 
   /** Whether the document lists this directory, and says that it holds everything. */
@@ -131,6 +135,7 @@ export class NodeParts {
       outbox: this.outbox,
       port: {
         isAlive: (target) => this.membership.isAlive(target),
+        isListed: (target) => this.#lists(target),
         nextNumber: () => this.#numbers.next(),
         sinceOf: (key) => this.replicaSet(key).since,
         handedOver: (key, record) => {
@@ -204,6 +209,7 @@ export class NodeParts {
           this.rebuild.exchanged(peer);
         },
         replicaSet: this.replicaSet,
+        isMember: () => this.#lists(options.self),
         isComplete: () => this.replica.complete,
         isAlive: (node) => this.membership.isAlive(node),
         merge: (key, record, done) => {

@@ -18,6 +18,8 @@ export function newHint(key: Key, order: number): KeptHint {
   return { key, order, phase: 'waiting', durable: false, storing: false, again: false, waiters: [] };
 }
 
+/** Under way at a time. */
+const WINDOW = { count: 32, bytes: 4 * 1024 * 1024 } as const;
 const PAUSE_MS = { first: 100, longest: 5000 } as const;
 
 /** The hints for one target, oldest first, and how deliveries to it have gone lately. */
@@ -52,11 +54,19 @@ export class HintQueue {
     this.#hints.delete(hint.key);
   }
 
+  /** How many more may be loaded: records are taken to be as large as the last one. */
+  get room(): number {
+    const underway = this.loading + this.sent;
+    const bytesLeft = WINDOW.bytes - this.sentBytes - this.loading * this.lastBytes;
+    const fitting = Math.floor(bytesLeft / Math.max(1, this.lastBytes));
+    return Math.min(WINDOW.count - underway, Math.max(fitting, underway === 0 ? 1 : 0));
+  }
+
   /** At most `count` of those that may be delivered, oldest first. */
   take(count: number): readonly KeptHint[] {
     const taken: KeptHint[] = [];
     for (const hint of this.#hints.values()) {
-      if (taken.length === count) break;
+      if (taken.length >= count) break;
       if (hint.phase === 'waiting' && !hint.storing) taken.push(hint);
     }
     return taken;

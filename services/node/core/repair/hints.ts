@@ -9,6 +9,8 @@ import { HintQueue, type KeptHint, newHint } from './hintQueue.js';
 export interface HintPort {
   /** Whether this node thinks that the target would answer. */
   isAlive(target: NodeId): boolean;
+  /** Whether the document lists the target. */
+  isListed(target: NodeId): boolean;
   nextNumber(): RequestNumber;
   /** In which epoch the replicas of a key last changed (R9). */
   sinceOf(key: Key): number;
@@ -33,11 +35,10 @@ interface Delivery {
   readonly deadlineMs: number;
 }
 
-/** Under way to one target at a time. */
-const WINDOW = { count: 32, bytes: 4 * 1024 * 1024 } as const;
 /** Large deliveries take their time on a slow link. */
 const BYTES_PER_SECOND_MIN = 1024 * 1024;
 const STORED_AGAIN_A_TICK = 64;
+const LET_GO_A_TICK = 512;
 
 /**
  * The writes that this node keeps for others (R4). A hint is a durable note "this node may lack this key"; the record
@@ -189,8 +190,16 @@ export class Hints {
     for (const [request, { deadlineMs }] of this.#deliveries) {
       if (deadlineMs <= this.#nowMs) this.onUnroutable(request);
     }
-    for (const queue of this.#queues.values()) this.#deliver(queue);
+    for (const queue of this.#queues.values()) {
+      if (this.#options.port.isListed(queue.target)) this.#deliver(queue);
+      else this.#letGo(queue);
+    }
     this.#storeAgain();
+  }
+
+  /** The target has left for good: the copies here are strays now, which go to the replicas that there are (R4). */
+  #letGo(queue: HintQueue): void {
+    for (const hint of queue.take(LET_GO_A_TICK)) this.#forget(queue, hint);
   }
 
   /** Not what is on its way to its target: the end of that would be stored behind, and undo what comes between. */
@@ -235,22 +244,12 @@ export class Hints {
 
   #deliver(queue: HintQueue): void {
     if (!queue.isDue(this.#nowMs) || !this.#options.port.isAlive(queue.target)) return;
-    const room = this.#room(queue);
-    if (room <= 0) return;
-    for (const hint of queue.take(room)) {
+    for (const hint of queue.take(queue.room)) {
       hint.phase = 'loading';
       hint.again = false;
       queue.loading += 1;
       this.#outbox.load(hint.key, { for: 'hint', target: queue.target });
     }
-  }
-
-  /** How many more may be loaded: records are taken to be as large as the last one. */
-  #room({ loading, sent, sentBytes, lastBytes }: HintQueue): number {
-    const underway = loading + sent;
-    const bytesLeft = WINDOW.bytes - sentBytes - loading * lastBytes;
-    const fitting = Math.floor(bytesLeft / Math.max(1, lastBytes));
-    return Math.min(WINDOW.count - underway, Math.max(fitting, underway === 0 ? 1 : 0));
   }
 
   #send(queue: HintQueue, hint: KeptHint, record: VersionedRecord): void {

@@ -32,6 +32,8 @@ export interface RepairPort {
   /** Everything of the node's that was missing here has been pulled. */
   exchanged(peer: NodeId): void;
   replicaSet(key: Key): ReplicaSet;
+  /** Whether the document lists this node. */
+  isMember(): boolean;
   isComplete(): boolean;
   isAlive(node: NodeId): boolean;
   /** Merges a record here; `done` is told when it is durable, or that it could not be made so. */
@@ -265,13 +267,14 @@ export class Repair {
 
   tick(nowMs: number): void {
     this.#asks.expire(nowMs);
+    this.#whereabouts.tick(nowMs);
+    if (!this.#options.port.isMember()) return;
     this.#trees.tick(nowMs);
     this.#mending.tick(nowMs);
     this.#strays.tick(nowMs);
     this.#scrub.tick(nowMs);
     this.#antiEntropy.tick(nowMs);
     this.#reaping.tick(nowMs);
-    this.#whereabouts.tick(nowMs);
   }
 
   #holds(partition: Partition): boolean {
