@@ -23,6 +23,7 @@ import {
   snapshot,
   untilRebuilt,
   whyNotNoticed,
+  type Scene,
   type ScenarioOptions,
   type ScenarioResult,
 } from './scenario.js';
@@ -51,11 +52,7 @@ export async function runDamage(options: DamageOptions): Promise<ScenarioResult>
   const { cluster, load, victim } = scene;
   const first = await firstView(scene);
   await load.reach(0.3);
-  // A start makes a table of what is in the log, so that there is one, and a log behind it.
-  await killVictim(scene);
-  victim.start({ founding: false });
-  await cluster.waitReady();
-  await waitForPeers(cluster.urls);
+  if (what === 'table') await restart(scene);
   await load.reach(0.6);
   const resources = snapshot(cluster);
   load.workload.mark('fault');
@@ -80,6 +77,14 @@ export async function runDamage(options: DamageOptions): Promise<ScenarioResult>
     ],
     broken: [...noticed, ...rebuilt.broken],
   });
+}
+
+/** A start makes a table of what is in the log. */
+async function restart(scene: Scene): Promise<void> {
+  await killVictim(scene);
+  scene.victim.start({ founding: false });
+  await scene.cluster.waitReady();
+  await waitForPeers(scene.cluster.urls);
 }
 
 /** Damages the closed database in `directory`, and says how. */
