@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Cleanup } from '../support/cleanup.js';
@@ -30,6 +30,8 @@ export interface ScaleOptions {
   readonly cleanup: Cleanup;
   readonly say: (line: string) => void;
   readonly profileDir?: string;
+  /** Whether a node is to lose its data in the end, and to be rebuilt. */
+  readonly rebuild?: boolean;
 }
 
 export interface ScaleFigures {
@@ -47,10 +49,12 @@ export interface ScaleFigures {
   readonly compared: readonly Resources[];
   /** Of one core, by node, while nobody asks for anything. */
   readonly restShares: readonly number[];
-  /** The same where replicas are not compared. */
+  /** The same where replicas are not compared, with all trees. */
   readonly idleShares: readonly number[];
   /** By node, in the end. */
   readonly rested: readonly Resources[];
+  /** From the start of a node without data until it is complete. */
+  readonly rebuiltSeconds?: number;
   /** Of all nodes while at rest, where profiles were wanted. */
   readonly restProfile?: readonly SelfTime[];
   /** Of all nodes while they made their trees. */
@@ -65,6 +69,7 @@ interface Window {
 const LOAD_SECONDS_MAX = 7200;
 const TREES_TIMEOUT_MS = 1_800_000;
 const START_TIMEOUT_MS = 300_000;
+const REBUILD_TIMEOUT_MS = 7_200_000;
 const NEVER = '--anti-entropy-ms=86400000';
 
 /** Throws where the cluster cannot be started or a write is not acknowledged. */
@@ -79,7 +84,9 @@ export async function measureScale(options: ScaleOptions): Promise<ScaleFigures>
   const loaded = memoryOf(cluster);
   await stopAll(cluster);
   await startAll(cluster, NEVER);
-  say('started anew, replicas are not compared');
+  // Reaping wants trees, too: without this it would have them made while nothing is to be done.
+  await buildTrees(cluster);
+  say('started anew, replicas are compared once');
   const idleShares = (await sharesOf(cluster, options)).shares;
   await stopAll(cluster);
   const startedSeconds = await startAll(cluster);
@@ -88,14 +95,17 @@ export async function measureScale(options: ScaleOptions): Promise<ScaleFigures>
   const compared = memoryOf(cluster);
   const rest = await sharesOf(cluster, options);
   const rested = memoryOf(cluster);
-  const [last] = cluster.nodes.slice(-1);
-  await last?.stop();
-  const startedAloneSeconds = last ? await secondsToStart(last) : NaN;
+  const last = cluster.nodes.at(-1);
+  if (!last) throw new Error('there are no nodes');
+  await last.stop();
+  const startedAloneSeconds = await secondsToStart(last);
+  const rebuilt = options.rebuild === true ? { rebuiltSeconds: await secondsToRebuild(last) } : {};
   await stopAll(cluster);
   return {
     ...{ keys, putsPerSecond, loaded, startedSeconds, startedAloneSeconds, compared, rested, idleShares },
     trees: { seconds: trees.seconds, cpuSeconds: trees.cpuSeconds },
     restShares: rest.shares,
+    ...rebuilt,
     ...(profileDir && {
       restProfile: readProfiles(profileDir, rest.window),
       treeProfile: readProfiles(profileDir, trees.window),
@@ -113,6 +123,20 @@ async function secondsToStart(node: SeparateNode, flags: readonly string[] = [])
   const sinceMs = performance.now();
   node.start({ flags });
   await waitForReady([node.url], node.outputFile, START_TIMEOUT_MS);
+  return (performance.now() - sinceMs) / 1000;
+}
+
+async function secondsToRebuild(node: SeparateNode): Promise<number> {
+  const before = await viewOf(node.url);
+  await node.stop();
+  rmSync(node.dataDir, { recursive: true });
+  const sinceMs = performance.now();
+  node.start({ founding: false });
+  const isRebuilt = async (): Promise<boolean> => {
+    const view = await viewOf(node.url);
+    return view !== undefined && view.complete && view.actor !== before?.actor;
+  };
+  await waitUntil(`${node.id} is rebuilt`, isRebuilt, REBUILD_TIMEOUT_MS);
   return (performance.now() - sinceMs) / 1000;
 }
 

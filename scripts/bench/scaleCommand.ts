@@ -16,6 +16,7 @@ interface Flags {
   readonly connections: number;
   readonly restSeconds: number;
   readonly settleSeconds: number;
+  readonly rebuild?: boolean;
   readonly profile?: string;
   readonly out?: string;
 }
@@ -35,6 +36,7 @@ export function addScale(
     .option('--connections <number>', 'to each node while they are stored', parseCount, 32)
     .option('--rest-seconds <number>', 'how long CPU is measured at rest', parseCount, 120)
     .option('--settle-seconds <number>', 'before that, and after the load', parseCount, 10)
+    .option('--rebuild', 'in the end one node loses its data: how long is it rebuilt')
     .option('--profile <folder>', 'keep CPU profiles of the nodes there, and show where the time goes')
     .option('--out <file>', 'where the record goes, as JSON (default: nowhere)')
     .action((flags: Flags) => onStage((cleanup) => scale(flags, cleanup)));
@@ -61,7 +63,7 @@ async function scale({ profile, out, ...rest }: Flags, cleanup: Cleanup): Promis
 
 /** The figures for a person, targets beside them. */
 export function scaleLines(figures: ScaleFigures): readonly string[] {
-  const { trees, restShares, idleShares } = figures;
+  const { trees, restShares, idleShares, rebuiltSeconds } = figures;
   const comparing = restShares.map((share, index) => share - (idleShares[index] ?? 0));
   return table([
     [
@@ -81,6 +83,7 @@ export function scaleLines(figures: ScaleFigures): readonly string[] {
     ['CPU at rest', list(restShares, percent)],
     ['CPU without comparing', list(idleShares, percent)],
     ['CPU of comparing', `${list(comparing, percent)}; ${judged(comparing, TARGETS.comparingShare, '1 %')}`],
+    ...(rebuiltSeconds === undefined ? [] : [['one rebuilt', `${rebuiltSeconds.toFixed(1)} s`] as const]),
   ]);
 }
 

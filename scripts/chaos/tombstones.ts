@@ -90,17 +90,18 @@ async function setUp(options: TombstonesOptions): Promise<Run> {
   return { options, cluster, keys: named('deleted'), kept: named('kept'), steps: newSteps(options.say) };
 }
 
-/** Every deleted key is there as a tombstone, on three nodes while hints are kept beside them, on two at least. */
+/** Every deleted key is there as a tombstone, on as many nodes as are left of its three at least. */
 async function checkNothingReaped(
   { keys, steps, options }: Run,
   present: readonly SeparateNode[],
 ): Promise<void> {
-  const counts = await countTombstones(present, keys);
-  const lacking = keys.filter((key) => (counts.get(key) ?? 0) < REPLICAS - 1);
+  const { tombstones, values } = await leftOf(present, keys);
+  const known = keys.filter((key) => (tombstones.get(key) ?? 0) >= REPLICAS - 1).length;
   const reaped = await reapedBy(present);
-  const text = `${String(keys.length - lacking.length)} of ${String(keys.length)} deletes still known, ${String(reaped)} reaped`;
+  const text = `${String(known)} of ${String(keys.length)} deletes still known, ${String(reaped)} reaped`;
   const step = `${String(ABSENCE)} × ${String(options.graceMs)} ms later`;
-  steps.check(step, text, lacking.length === 0 && reaped === 0);
+  steps.check(step, text, known === keys.length && reaped === 0);
+  steps.checkNone('values of deleted keys, meanwhile', values);
 }
 
 /** Deleted keys have no value, and the others still have theirs. */
@@ -129,40 +130,50 @@ async function checkSame({ cluster, steps }: Run): Promise<void> {
     const { total, allAnswered } = await hintsKept(cluster.urls);
     return allAnswered && total === 0;
   };
-  await waitUntil('all hints are delivered', isDrained, SAME_TIMEOUT_MS);
-  const same = await untilSame(cluster, SAME_TIMEOUT_MS);
-  // Reaping drops a tombstone on one node after the other; what is left of it then differs for a moment.
-  steps.checkNone('the node is back: replicas', whyNotSame(same));
+  const hints = await waitUntil('all hints are delivered', isDrained, SAME_TIMEOUT_MS).then(
+    () => [],
+    faultOf,
+  );
+  steps.checkNone('the node is back: hints', hints);
+  // While tombstones are reaped, on one node after the other, replicas may differ for a moment.
+  steps.checkNone('the node is back: replicas', whyNotSame(await untilSame(cluster, SAME_TIMEOUT_MS)));
 }
 
 async function checkReaped({ cluster, keys, steps, options }: Run, backMs: number): Promise<void> {
-  let left: ReadonlyMap<string, number> = new Map();
-  const isReaped = async (): Promise<boolean> => {
-    left = await countTombstones(cluster.nodes, keys);
-    return left.size === 0;
-  };
-  await waitUntil('all tombstones are reaped', isReaped, options.reapTimeoutMs).catch(() => undefined);
+  const isReaped = async (): Promise<boolean> => (await leftOf(cluster.nodes, keys)).tombstones.size === 0;
+  const faults = await waitUntil('all are reaped', isReaped, options.reapTimeoutMs).then(() => [], faultOf);
   const seconds = ((performance.now() - backMs) / 1000).toFixed(1);
-  const text = `${String(left.size)} of ${String(keys.length)} left ${seconds} s after the return, ${String(await reapedBy(cluster.nodes))} reaped`;
-  steps.check('tombstones', text, left.size === 0);
+  const { tombstones, values } = await leftOf(cluster.nodes, keys);
+  const text = `${String(tombstones.size)} of ${String(keys.length)} left ${seconds} s after the return`;
+  steps.check('tombstones', [text, ...faults].join('; '), faults.length === 0 && tombstones.size === 0);
+  steps.checkNone('values of deleted keys, in the end', values);
 }
 
-/** By key, on how many of the nodes there is a record without values; throws where a deleted key has one. */
-async function countTombstones(
-  nodes: readonly SeparateNode[],
-  keys: readonly string[],
-): Promise<ReadonlyMap<string, number>> {
+function faultOf(error: unknown): string[] {
+  return [error instanceof Error ? error.message : String(error)];
+}
+
+interface Left {
+  /** By key, on how many nodes there is a record without values. */
+  readonly tombstones: ReadonlyMap<string, number>;
+  /** A line for each that lies anywhere. */
+  readonly values: readonly string[];
+}
+
+/** What the nodes' disks hold of deleted keys. */
+async function leftOf(nodes: readonly SeparateNode[], keys: readonly string[]): Promise<Left> {
   const wanted = new Map(keys.map((key) => [Buffer.from(key).toString('base64'), key]));
-  const counts = new Map<string, number>();
+  const tombstones = new Map<string, number>();
+  const found: string[] = [];
   for (const { id, url } of nodes) {
     for await (const { key, values } of dumpOf(url)) {
       const name = wanted.get(key);
       if (name === undefined) continue;
-      if (values.length > 0) throw new Error(`${id} holds a value of ${name}, which was deleted`);
-      counts.set(name, (counts.get(name) ?? 0) + 1);
+      if (values.length > 0) found.push(`${id} holds a value of ${name}`);
+      else tombstones.set(name, (tombstones.get(name) ?? 0) + 1);
     }
   }
-  return counts;
+  return { tombstones, values: found };
 }
 
 async function reapedBy(nodes: readonly SeparateNode[]): Promise<number> {
