@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { splitOff } from '../support/cuts.js';
 import { waitForPeers } from '../support/nodeViews.js';
 import { readLog, type LogLine } from '../workload/log.js';
-import { repairsSoFar, watchQuiet, whyNotQuiet } from './quiet.js';
+import { mendedBy, repairsSoFar, watchQuiet, whyNotQuiet } from './quiet.js';
 import { differentHashes, untilSame, whyNotSame } from './replicas.js';
 import {
   endLoad,
@@ -27,6 +27,11 @@ export interface PartitionOptions extends ScenarioOptions {
   /** From the end of the load until replicas are the same. */
   readonly sameTimeoutMs: number;
   readonly quietMs: number;
+  /**
+   * Whether a node of each side dies (SIGKILL) as the cut ends, and starts again: whom its answered writes still wait for is
+   * in nobody's hints then.
+   */
+  readonly crash?: boolean;
   /** Of the nodes. */
   readonly flags?: readonly string[];
 }
@@ -34,6 +39,7 @@ export interface PartitionOptions extends ScenarioOptions {
 const NODES = 5;
 /** Not neighbours among the seeds, nor the first. */
 const AWAY: readonly number[] = [1, 3];
+const CRASHED: readonly number[] = [0, 3];
 const WARM_SHARE = 0.1;
 /** The load goes on for so many writes after the links are whole. */
 const LAST_WRITES = 500;
@@ -50,6 +56,7 @@ export async function runPartition(options: PartitionOptions): Promise<ScenarioR
   split.cut(how);
   say(`cut (${how}) with ${String(load.workload.inFlight())} requests in flight`);
   await sleep(cutMs);
+  if (options.crash === true) await crash(scene);
   load.workload.mark('healed');
   split.heal();
   const healedMs = performance.now();
@@ -59,6 +66,15 @@ export async function runPartition(options: PartitionOptions): Promise<ScenarioR
   await endLoad(scene);
   await waitForPeers(cluster.urls);
   return judgeConverged(scene, options, { healedMs, resources: paired(before, snapshot(cluster)) });
+}
+
+async function crash({ cluster, options }: Scene): Promise<void> {
+  for (const node of CRASHED.flatMap((index) => cluster.nodes[index] ?? [])) {
+    node.process().kill('SIGKILL');
+    await node.process().exited;
+    node.start({ founding: false });
+    options.say(`SIGKILL to ${node.id}, which is started again`);
+  }
 }
 
 interface Healed extends Pick<ScenarioResult, 'resources'> {
@@ -79,6 +95,7 @@ async function judgeConverged(
   );
   const quiet = await watchQuiet(nodes, quietMs);
   say(`${String(quiet.compared)} comparisons since, ${String(quiet.broken.length)} signs of repair`);
+  const mended = mendedBy(await repairsSoFar(nodes));
   const hashes = await differentHashes(urls[0] ?? '', await keysHeld(urls));
   const before = await repairsSoFar(nodes);
   const sides = sidesOf(readLog(load.logFile));
@@ -90,6 +107,7 @@ async function judgeConverged(
       ['keys', same.keys],
       ['seconds from healed until the load ended', loadSeconds.toFixed(1)],
       ['seconds from healed until all replicas were the same', same.seconds?.toFixed(1) ?? 'never'],
+      ['handed over, all nodes together', mended],
       [`comparisons in ${String(quietMs / 1000)} s of quiet`, quiet.compared],
     ],
     broken: [

@@ -51,6 +51,22 @@ export function whyNotQuiet(before: Repairs, after: Repairs): string[] {
   );
 }
 
+const WAYS: Readonly<Record<string, string>> = {
+  hintDelivered: 'hints',
+  keyPulled: 'pulled keys',
+  readRepaired: 'read repairs',
+  strayFound: 'strays',
+};
+
+/** How replicas became the same, in words; what a node did before it died is forgotten. */
+export function mendedBy(repairs: Repairs): string {
+  const sums = Object.entries(WAYS).map(([event, name]) => {
+    const counts = [...repairs.values()].map((node) => node.get(`${EVENTS}{event="${event}"}`) ?? 0);
+    return `${String(counts.reduce((sum, count) => sum + count, 0))} ${name}`;
+  });
+  return sums.join(', ');
+}
+
 export interface Quiet {
   /** Comparisons in which nothing differed, all nodes together. */
   readonly compared: number;

@@ -15,6 +15,7 @@ interface PartitionFlags extends SizeFlags {
   readonly cut: Cut;
   readonly sameSeconds: number;
   readonly quietSeconds: number;
+  readonly crash?: boolean;
 }
 
 interface IsolationFlags {
@@ -41,6 +42,7 @@ export function addSplits(program: Command): void {
     .option('--seconds <number>', 'how long they are cut off', parseCount, 120)
     .option('--same-seconds <number>', 'longest time until all replicas are the same', parseCount, 300)
     .option('--quiet-seconds <number>', 'time in which nothing may be repaired any more', parseCount, 60)
+    .option('--crash', 'a node of each side dies as the cut ends, and starts again')
     .action(partition);
 
   cuttable(program.command('isolate'))
@@ -77,12 +79,12 @@ function cuttable(command: Command): Command {
 }
 
 async function partition(flags: PartitionFlags): Promise<void> {
-  const { seconds, cut, sameSeconds, quietSeconds } = flags;
+  const { seconds, cut, sameSeconds, quietSeconds, crash = false } = flags;
   heading(`two of five nodes cut off for ${String(seconds)} s (${cut})`);
   const size = sizeOf(flags, seconds + LOAD_SECONDS);
   const lengths = { cutMs: seconds * 1000, sameTimeoutMs: sameSeconds * 1000, quietMs: quietSeconds * 1000 };
   await onStage('partition', async (stage) =>
-    concludeScenario(await runPartition({ ...stage, ...lengths, how: cut, size, say })),
+    concludeScenario(await runPartition({ ...stage, ...lengths, how: cut, crash, size, say })),
   );
 }
 
