@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { newCleanup, type Cleanup } from '../support/cleanup.js';
+import { parseCount, parseWhole } from './flags.js';
 import { jsGenerator } from './jsLoad.js';
 import type { LoadGenerator } from './load.js';
 import { type Cell, type LoadSize, measureCell } from './measure.js';
@@ -11,6 +12,7 @@ import { describeMethod, type Method, PUT_METHOD } from './method.js';
 import { mergeSelfTimes } from './profile.js';
 import { methodText, profileText, progressLine, quietText, summaryTable } from './report.js';
 import { REQUEST_KINDS, type RequestKind } from './requests.js';
+import { addScale } from './scaleCommand.js';
 import type { Subject } from './subject.js';
 import { bare, rondo } from './subjects.js';
 import { summarize } from './summary.js';
@@ -62,7 +64,10 @@ const program = new Command('bench')
   .option('--profile <folder>', 'keep CPU profiles of the nodes there, and show where the time goes')
   .option('--out <file>', 'where the record goes, as JSON (default: the folder for temporary files)')
   .addHelpText('after', helpText())
+  .enablePositionalOptions()
   .action(main);
+
+addScale(program, onStage);
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => {
@@ -80,9 +85,7 @@ async function main(flags: Flags): Promise<void> {
   const generator = generatorFor(flags.load);
   const out = flags.out ?? join(tmpdir(), `rondo-bench-${String(Date.now())}.json`);
   if (!existsSync(dirname(resolve(out)))) throw new Error(`there is no folder for the record ${out}`);
-  const cleanup = newCleanup();
-  current = cleanup;
-  try {
+  await onStage(async (cleanup) => {
     const folder = mkdtempSync(join(tmpdir(), 'rondo-bench-'));
     cleanup.defer('remove the folder', () => rmSync(folder, { recursive: true, force: true }));
     const plan = planOf(flags, generator, folder);
@@ -91,6 +94,15 @@ async function main(flags: Flags): Promise<void> {
     process.stdout.write(methodText(method));
     const cells = await measureAll(plan, cleanup);
     conclude(cells, method, out);
+  });
+}
+
+/** Undoes what `run` defers, whatever happens; a signal does so, too. */
+async function onStage(run: (cleanup: Cleanup) => Promise<void>): Promise<void> {
+  const cleanup = newCleanup();
+  current = cleanup;
+  try {
+    await run(cleanup);
   } finally {
     await cleanup.run();
   }
@@ -197,20 +209,8 @@ function complain(error: unknown): void {
   process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`);
 }
 
-function parseCount(text: string): number {
-  const value = parseWhole(text);
-  if (value < 1) throw new InvalidArgumentError('a whole number from 1 is wanted');
-  return value;
-}
-
 function parseKeys(text: string): number {
   const value = parseCount(text);
   if (value > KEYS_MAX) throw new InvalidArgumentError(`at most ${String(KEYS_MAX)}`);
-  return value;
-}
-
-function parseWhole(text: string): number {
-  const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 0) throw new InvalidArgumentError('a whole number is wanted');
   return value;
 }

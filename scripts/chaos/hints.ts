@@ -6,6 +6,7 @@ import type { PortBlock } from '../support/ports.js';
 import { waitUntil } from '../support/processes.js';
 import { callRondo, type RondoCall } from '../support/rondo.js';
 import { prepareSeparate, type SeparateNode } from '../support/separate.js';
+import { newSteps, type Steps, type StepsResult } from './steps.js';
 
 /**
  * A folder is imported through node2, and halfway node1 is killed: the import goes on, everything is there through
@@ -24,10 +25,7 @@ export interface HintsOptions {
   readonly drainTimeoutMs: number;
 }
 
-export interface HintsResult {
-  /** What was done, and what came out, in order. */
-  readonly steps: readonly (readonly [step: string, outcome: string])[];
-  readonly broken: readonly string[];
+export interface HintsResult extends StepsResult {
   /** As `rondo status --json` gave it: while node1 was away, and at the end. */
   readonly hints: { readonly away: number; readonly last: number };
 }
@@ -36,8 +34,7 @@ interface Run {
   readonly options: HintsOptions;
   readonly one: SeparateNode;
   readonly two: SeparateNode;
-  readonly steps: (readonly [string, string])[];
-  readonly broken: string[];
+  readonly steps: Steps;
 }
 
 const STATUS_TIMEOUT_MS = 30_000;
@@ -51,10 +48,10 @@ export async function runHints(options: HintsOptions): Promise<HintsResult> {
   await waitForPeers(cluster.urls);
   const [one, two, three] = cluster.nodes;
   if (!one || !two || !three) throw new Error('three nodes are wanted');
-  const run: Run = { options, one, two, steps: [], broken: [] };
+  const run: Run = { options, one, two, steps: newSteps(options.say) };
   await importMeanwhile(run);
   const away = await hintsTold(run);
-  check(run, 'hints while node1 is away', String(away), away > 0);
+  run.steps.check('hints while node1 is away', String(away), away > 0);
   await verify(run, two, ['--quorum', 'strict', '--min-num-reads', '2']);
   await verify(run, two, ['--quorum', 'sloppy', '--min-num-reads', '2']);
   one.start();
@@ -62,7 +59,7 @@ export async function runHints(options: HintsOptions): Promise<HintsResult> {
   const last = await drain(run);
   await Promise.all([two.stop(), three.stop()]);
   await verify(run, one, ['--min-num-reads', '1']);
-  return { steps: run.steps, broken: run.broken, hints: { away, last } };
+  return { ...run.steps.result(), hints: { away, last } };
 }
 
 async function importMeanwhile(run: Run): Promise<void> {
@@ -80,7 +77,7 @@ async function importMeanwhile(run: Run): Promise<void> {
   options.say(`SIGKILL to ${one.id} after ${String(half)} writes of the import`);
   const { code, json, stderr } = await importing;
   const isWhole = code === 0 && json['success'] === true && json['failed'] === 0;
-  check(run, 'import through node2', `exit ${String(code)} ${JSON.stringify(json)} ${stderr}`, isWhole);
+  run.steps.check('import through node2', `exit ${String(code)} ${JSON.stringify(json)} ${stderr}`, isWhole);
 }
 
 function filesIn(tree: string): number {
@@ -92,7 +89,7 @@ async function verify(run: Run, node: SeparateNode, flags: readonly string[]): P
   const { code, json, stderr } = await rondo(run, ['verify', run.options.tree, '--url', node.url, ...flags]);
   const isSame = code === 0 && json['missing'] === 0 && json['different'] === 0;
   const outcome = `exit ${String(code)} ${JSON.stringify(json)} ${stderr}`;
-  check(run, `verify through ${node.id} ${flags.join(' ')}`, outcome, isSame);
+  run.steps.check(`verify through ${node.id} ${flags.join(' ')}`, outcome, isSame);
 }
 
 /** Waits until `rondo status` tells of no hints any more; gives what it told last. */
@@ -100,10 +97,10 @@ async function drain(run: Run): Promise<number> {
   const { drainTimeoutMs } = run.options;
   const sinceMs = performance.now();
   let last = await hintsTold(run);
-  check(run, 'hints when node1 has just started', String(last), true);
+  run.steps.check('hints when node1 has just started', String(last), true);
   while (last > 0 && performance.now() - sinceMs < drainTimeoutMs) last = await hintsTold(run);
   const seconds = ((performance.now() - sinceMs) / 1000).toFixed(1);
-  check(run, `hints ${seconds} s after its start`, String(last), last === 0);
+  run.steps.check(`hints ${seconds} s after its start`, String(last), last === 0);
   return last;
 }
 
@@ -119,11 +116,4 @@ async function hintsTold(run: Run): Promise<number> {
 
 function rondo({ options }: Run, args: readonly string[]): Promise<RondoCall> {
   return callRondo(args, { cleanup: options.cleanup, timeoutMs: options.callTimeoutMs });
-}
-
-function check({ options, steps, broken }: Run, step: string, outcome: string, isRight: boolean): void {
-  const text = outcome.trim().slice(0, 400);
-  options.say(`${step}: ${text}`);
-  steps.push([step, text]);
-  if (!isRight) broken.push(`${step}: ${text}`);
 }

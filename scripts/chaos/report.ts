@@ -1,8 +1,8 @@
 import type { Latency } from '../workload/measures.js';
 import type { Resources } from '../support/resources.js';
 import { milliseconds, renderVerdict, table } from '../workload/report.js';
-import type { HintsResult } from './hints.js';
 import type { ResourcesByNode, ScenarioResult } from './scenario.js';
+import type { StepsResult } from './steps.js';
 
 /** The results of the scenarios for a person. */
 
@@ -41,7 +41,7 @@ function answersText({ count, p50Ms, p99Ms, maxMs }: Latency): string {
   return `${String(count)} answers, p50 ${p50}, p99 ${p99}, max ${milliseconds(maxMs)}`;
 }
 
-export function renderHints({ steps, broken }: HintsResult): string {
+export function renderSteps({ steps, broken }: StepsResult): string {
   return [...table(steps), ...brokenLines(broken), ''].join('\n');
 }
 

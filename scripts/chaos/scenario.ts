@@ -11,6 +11,7 @@ import { readLog } from '../workload/log.js';
 import type { Verdict } from '../workload/verdict.js';
 import { ambiguousRecords } from './dumps.js';
 import { judgeLoad, startLoad, type Load, type LoadSize } from './load.js';
+import { untilSame, whyNotSame } from './replicas.js';
 
 /** What faults of one node have in common: nodes started one by one, a load through all of them, one node struck. */
 export interface ScenarioOptions {
@@ -48,6 +49,10 @@ export interface Scene {
 export interface SceneOptions {
   readonly nodes?: number;
   readonly quorum?: 'strict' | 'sloppy';
+  /** Whether links can be cut. */
+  readonly proxies?: boolean;
+  /** Of the nodes. */
+  readonly flags?: readonly string[];
 }
 
 /** The coordinator of a third of the clients. */
@@ -56,13 +61,17 @@ const VICTIM = 1;
 const REPLICAS = 3;
 const VIEW_TIMEOUT_MS = 30_000;
 const REBUILD_TIMEOUT_MS = 120_000;
+const SAME_TIMEOUT_MS = 120_000;
 
 /** Starts the cluster and, when all nodes hear each other, the load. */
 export async function setScene(options: ScenarioOptions, how: SceneOptions = {}): Promise<Scene> {
   const { folder, ports, cleanup, size } = options;
-  const { nodes = 3, quorum = 'strict' } = how;
+  const { nodes = 3, quorum = 'strict', proxies = false, flags = [] } = how;
   const place = join(folder, 'nodes');
-  const cluster = await prepareSeparate({ folder: place, ports, cleanup, nodes, nodeFlags: COLLECTABLE });
+  const nodeFlags = COLLECTABLE;
+  const cluster = await prepareSeparate({
+    ...{ folder: place, ports, cleanup, nodes, proxies, flags, nodeFlags },
+  });
   for (const node of cluster.nodes) node.start();
   await cluster.waitReady();
   await waitForPeers(cluster.urls);
@@ -120,29 +129,50 @@ export async function untilRebuilt({ victim, options }: Scene, sinceMs: number):
   return { seconds, broken: complete ? [] : [`the node was not rebuilt within ${seconds} s (R10)`] };
 }
 
-/** Ends the load, reads everything back through all nodes, and adds what every such run has to show. */
-export async function endScene(
-  scene: Scene,
-  found: Pick<ScenarioResult, 'resources' | 'figures' | 'broken'>,
-): Promise<ScenarioResult> {
-  const { options, cluster, load } = scene;
+type Found = Pick<ScenarioResult, 'resources' | 'figures' | 'broken'>;
+
+/**
+ * Ends the load, waits until replicas are the same (I12), reads everything back through all nodes, and adds what every run
+ * with one struck node has to show.
+ */
+export async function endScene(scene: Scene, found: Found): Promise<ScenarioResult> {
+  await endLoad(scene);
+  const same = await untilSame(scene.cluster, SAME_TIMEOUT_MS);
+  const result = await judgeScene(scene, new Set([scene.victimIndex]), found);
+  const seconds = same.seconds?.toFixed(1) ?? 'never';
+  const unserved = whyNotServed(result.bystanders, scene.cluster.nodes.length);
+  return {
+    ...result,
+    figures: [
+      ...result.figures,
+      ['seconds from the end of the load until all replicas were the same', seconds],
+    ],
+    broken: [...result.broken, ...whyNotSame(same), ...unserved],
+  };
+}
+
+/** When it resolves, every request has its last answer. */
+export async function endLoad({ options, load }: Scene): Promise<void> {
   load.workload.stop();
   const { run, sent, seed } = await load.workload.done;
-  options.say(`run ${run}, seed ${String(seed)}: ${String(sent)} requests; reading everything back`);
+  options.say(`run ${run}, seed ${String(seed)}: ${String(sent)} requests`);
+}
+
+/** Reads everything back through all nodes once the load has ended, and judges the log. `struck`: nodes, by index. */
+export async function judgeScene(
+  { options, cluster, load }: Scene,
+  struck: ReadonlySet<number>,
+  { resources, figures, broken }: Found,
+): Promise<ScenarioResult> {
+  options.say('reading everything back');
   const verdict = await judgeLoad(options.size, load.logFile, cluster.urls);
-  const bystanders = measureBystanders(readLog(load.logFile), new Set([scene.victimIndex]));
+  const bystanders = measureBystanders(readLog(load.logFile), struck);
   const ambiguous = await ambiguousRecords(cluster.urls);
+  const told = ambiguous.map((finding) => `one version for different values in the dumps (I4): ${finding}`);
   return {
-    verdict,
+    ...{ verdict, resources, bystanders, figures },
     logFile: load.logFile,
-    resources: found.resources,
-    bystanders,
-    figures: found.figures,
-    broken: [
-      ...found.broken,
-      ...whyNotServed(bystanders, cluster.nodes.length),
-      ...ambiguous.map((finding) => `one version for different values in the nodes' dumps (I4): ${finding}`),
-    ],
+    broken: [...broken, ...told],
   };
 }
 

@@ -1,6 +1,8 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { waitForPeers } from '../support/nodeViews.js';
+import { readLog } from '../workload/log.js';
+import { confirmedBefore, whyMissed } from './confirmed.js';
 import {
   endScene,
   firstView,
@@ -46,7 +48,7 @@ export async function runWipe(options: WipeOptions): Promise<ScenarioResult> {
   say(`${victim.id} is back: actor ${before.actor} → ${after.actor}, complete ${String(after.complete)}`);
   const rebuilt = await untilRebuilt(scene, startedMs);
   await load.reach(1);
-  return endScene(scene, {
+  const result = await endScene(scene, {
     resources: paired(resources, snapshot(cluster)),
     figures: [
       ['actor of the wiped node', `${before.actor} → ${after.actor}`],
@@ -54,4 +56,10 @@ export async function runWipe(options: WipeOptions): Promise<ScenarioResult> {
     ],
     broken: [...whyNotNoticed(before, after), ...rebuilt.broken],
   });
+  const confirmed = confirmedBefore(readLog(load.logFile), scene.victimIndex);
+  return {
+    ...result,
+    figures: [...result.figures, ['confirmed through the wiped node before', confirmed.size]],
+    broken: [...result.broken, ...whyMissed(confirmed, result.verdict)],
+  };
 }

@@ -1,3 +1,4 @@
+import type { ClusterDocument } from '../../services/node/core/types.js';
 import { pageAt } from './page.js';
 import { waitUntil } from './processes.js';
 
@@ -8,6 +9,8 @@ export interface NodeView {
   readonly peers: Readonly<Record<string, string>>;
   readonly liveness: Readonly<Record<string, string>>;
   readonly hints: { readonly total: number; readonly byTarget: Readonly<Record<string, number>> };
+  readonly antiEntropy: { readonly treesReady: number };
+  readonly document: ClusterDocument;
 }
 
 const ANSWER_TIMEOUT_MS = 2000;
@@ -60,6 +63,28 @@ export async function metricOf(
   const series = lines.filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `));
   const fitting = series.filter((line) => wanted.every((pair) => line.includes(pair)));
   return fitting.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
+}
+
+/** All counters of the page, by name and labels as Prometheus writes them, the label of the node left out. */
+export async function countersOf(url: string): Promise<ReadonlyMap<string, number>> {
+  const text = await textAt(`${url}/metrics`);
+  if (text === undefined) throw new Error(`${url} gives no metrics`);
+  const series = text.split('\n').filter((line) => /^\w+_total[{ ]/.test(line));
+  return new Map(
+    series.map((line) => {
+      const split = line.lastIndexOf(' ');
+      return [withoutNode(line.slice(0, split)), Number(line.slice(split + 1))];
+    }),
+  );
+}
+
+function withoutNode(name: string): string {
+  const others =
+    /\{(.*)\}$/
+      .exec(name)?.[1]
+      ?.split(',')
+      .filter((pair) => !pair.startsWith('node=')) ?? [];
+  return name.replace(/\{.*/, '') + (others.length > 0 ? `{${others.join(',')}}` : '');
 }
 
 async function textAt(url: string): Promise<string | undefined> {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import type { Cell } from '../../scripts/bench/measure.js';
 import type { Method } from '../../scripts/bench/method.js';
+import type { ScaleFigures } from '../../scripts/bench/scale.js';
 import type { Summary } from '../../scripts/bench/summary.js';
 import { builtProgram } from '../../scripts/support/nodes.js';
 import { startProcess, waitUntil } from '../../scripts/support/processes.js';
@@ -56,6 +57,22 @@ describe('npm run bench', () => {
     const profiled = record.cells.filter(({ profile }) => profile?.some(({ place }) => place !== ''));
     expect(profiled.map(({ subject, kind }) => `${kind} ${subject}`)).toEqual(['get rondo', 'put rondo']);
     expect(output).toContain('services/node/');
+  }, 120_000);
+
+  it('scale: stores keys, starts anew, and measures memory, trees and rest', async () => {
+    const out = join(stage.folder, 'scale.json');
+    const outputFile = join(stage.folder, 'output.log');
+    const size = ['--keys', '500', '--connections', '4', '--rest-seconds', '1', '--settle-seconds', '1'];
+    const exit = await startBench(['scale', ...size, '--out', out], outputFile).exited;
+    const output = readFileSync(outputFile, 'utf8');
+    expect({ exit, output }).toMatchObject({ exit: { code: 0, signal: null } });
+    const figures = JSON.parse(readFileSync(out, 'utf8')) as ScaleFigures;
+    expect(figures.trees.seconds).toBeGreaterThan(0);
+    for (const memory of [figures.loaded, figures.compared, figures.rested]) {
+      expect(memory.filter(({ memoryBytes }) => memoryBytes > 10 * 2 ** 20)).toHaveLength(3);
+    }
+    expect(figures.restShares).toHaveLength(3);
+    expect(output).toContain('CPU of comparing');
   }, 120_000);
 
   it('ends everything that it started when it is interrupted', async () => {

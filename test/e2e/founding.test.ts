@@ -4,7 +4,7 @@ import { describe, expect, it } from '@jest/globals';
 import { waitForReady } from '../../scripts/support/nodes.js';
 import { pageAt } from '../../scripts/support/page.js';
 import { waitUntil } from '../../scripts/support/processes.js';
-import { seededRandom } from '../../scripts/support/random.js';
+import { seededRandom, type Random } from '../../scripts/support/random.js';
 import { prepareSeparate, type SeparateCluster, type SeparateNode } from '../../scripts/support/separate.js';
 import { get, put, texts } from './support/client.js';
 import { useStage, type Stage } from './support/stage.js';
@@ -57,6 +57,15 @@ async function putAll(cluster: SeparateCluster, keys: readonly string[], minNumW
   }
 }
 
+function shuffled<T>(items: readonly T[], random: Random): T[] {
+  const order = [...items];
+  for (let i = order.length - 1; i > 0; i--) {
+    const j = random.below(i + 1);
+    [order[i], order[j]] = [order[j]!, order[i]!];
+  }
+  return order;
+}
+
 const KEYS = Array.from({ length: 60 }, (_, i) => `key ${i}`);
 
 describe('founding, by processes', () => {
@@ -67,11 +76,7 @@ describe('founding, by processes', () => {
       process.stdout.write(`seed ${seed}\n`);
       const random = seededRandom(seed);
       const cluster = await prepare(stage, 5);
-      const order = [...cluster.nodes];
-      for (let i = order.length - 1; i > 0; i--) {
-        const j = random.below(i + 1);
-        [order[i], order[j]] = [order[j]!, order[i]!];
-      }
+      const order = shuffled(cluster.nodes, random);
       const late = order.pop()!;
       const wiped = order[random.below(order.length)]!;
       for (const node of order) {
@@ -181,6 +186,52 @@ describe('nodes of a cluster, by processes', () => {
       for (const node of cluster.nodes) if (node !== victim) await node.stop();
       for (const key of KEYS) {
         expect(texts(await get(victim.url, key, '?minNumReads=1'))).toEqual([`value of ${key}`]);
+      }
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
+    'all started again in any order, one late, one with an empty disk and told to found: the same cluster, and it is rebuilt',
+    async () => {
+      const seed = Date.now() % 1_000_000;
+      process.stdout.write(`seed ${seed}\n`);
+      const random = seededRandom(seed);
+      const cluster = await prepare(stage, 5);
+      for (const node of cluster.nodes) node.start();
+      await cluster.waitReady();
+      await putAll(cluster, KEYS);
+      const before = (await shown(cluster.nodes[0]!))!.document;
+      const stopped = await Promise.all(cluster.nodes.map((node) => node.stop()));
+      expect(stopped.map(({ code }) => code)).toEqual([0, 0, 0, 0, 0]);
+
+      const order = shuffled(cluster.nodes, random);
+      const late = order.pop()!;
+      const emptied = order[random.below(order.length)]!;
+      rmSync(emptied.dataDir, { recursive: true });
+      for (const node of order) {
+        node.start();
+        await sleep(random.below(100));
+      }
+      await sleep(random.below(2000));
+      late.start();
+      await cluster.waitReady(WAIT_MS);
+      await waitUntil('it is complete', async () => (await stateOf(emptied)) === 'complete', WAIT_MS);
+      const isAgreed = async () => {
+        const documents = await Promise.all(cluster.nodes.map(async (node) => (await shown(node))?.document));
+        return new Set(documents.map((document) => JSON.stringify(document))).size === 1;
+      };
+      await waitUntil('all have one document', isAgreed, WAIT_MS);
+      const document = (await shown(late))!.document;
+      expect(document.clusterId).toBe(before.clusterId);
+      expect(document.nodes.map(({ id }) => id)).toEqual(before.nodes.map(({ id }) => id));
+      for (const { id, actor } of document.nodes) {
+        const same = before.nodes.find((node) => node.id === id)!.actor === actor;
+        expect({ id, same }).toEqual({ id, same: id !== emptied.id });
+      }
+      for (const url of cluster.urls) {
+        for (const key of KEYS)
+          expect(texts(await get(url, key, '?quorum=strict'))).toEqual([`value of ${key}`]);
       }
     },
     TIMEOUT_MS,
