@@ -1,4 +1,5 @@
 import { expandFaults } from './expandFaults.js';
+import { expandTombstones, type Tombstones } from './expandTombstones.js';
 import type {
   ClientPlan,
   ClockPlan,
@@ -17,38 +18,56 @@ export function expandPlan(seed: Seed): Plan {
   const replicas = cluster.chance(0.6) ? 3 : cluster.between(2, Math.min(5, nodes));
   const keys = cluster.between(1, 5);
   const chaosMs = cluster.between(20, 40) * 1000;
-  const requestTimeoutMs = cluster.pick([400, 1000, 2000, 3000]);
+  const usualTimeoutMs = cluster.pick([400, 1000, 2000, 3000]);
+  const tombstones = stream(seed, 'tombstones');
+  const graceTimeouts = tombstones.pick([10, 10, 10, 20, 1000]);
+  const hasGraves = tombstones.chance(GRAVES_CHANCE);
+  const requestTimeoutMs = hasGraves ? SHORT_TIMEOUT_MS : usualTimeoutMs;
+  const tombstoneGraceMs = requestTimeoutMs * (hasGraves ? 10 : graceTimeouts);
   const clients = expandClients(stream(seed, 'clients'), replicas);
   const liveness = stream(seed, 'liveness');
   const size = { nodes, keys, chaosMs, clients: clients.length };
   const operations = expandOperations(stream(seed, 'workload'), size);
+  const graves = hasGraves
+    ? expandTombstones(tombstones, { ...size, replicas, graceMs: tombstoneGraceMs })
+    : NO_GRAVES;
+  const faults = expandFaults(stream(seed, 'faults'), { ...size, operations, isCalm: hasGraves });
   return {
     format: 1,
     seed,
     nodes,
     replicas,
     partitions: cluster.pick([8, 16]),
-    keys,
+    keys: keys + graves.keys,
     requestTimeoutMs,
     nodeTimeoutMs: liveness.pick(nodes < 6 ? [600, 1000, 2000, 3000] : [2000, 3000]),
     antiEntropyMs: stream(seed, 'antiEntropy').pick([1000, 2000, 4000]),
-    tombstoneGraceMs: requestTimeoutMs * stream(seed, 'tombstones').pick([10, 10, 10, 20, 1000]),
+    tombstoneGraceMs,
     limits: {
       ...{ ...expandLimits(cluster), ...expandRepairLimits(liveness) },
       clockEntriesMax: stream(seed, 'trimming').pick([10, 2, 1, 0]),
     },
     network: expandNetwork(stream(seed, 'network')),
     disk: expandDisk(stream(seed, 'disk')),
-    clocks: expandClocks(stream(seed, 'clocks'), nodes),
+    clocks: expandClocks(stream(seed, 'clocks'), nodes, hasGraves ? 0.1 : 0.5),
     clients,
     chaosMs,
     core: {
       nodes: cluster.shuffled(indexes(nodes)).slice(0, cluster.between(2, nodes)).sort(ascending),
       rest: cluster.pick(['dead', 'cut']),
     },
-    operations,
-    faults: expandFaults(stream(seed, 'faults'), { ...size, operations }),
+    operations: [...operations, ...graves.operations].sort(byTime),
+    faults: [...faults, ...graves.faults].sort(byTime),
   };
+}
+
+/** Plans with keys that are deleted and left alone; their tombstones are to expire while something still goes on. */
+const GRAVES_CHANCE = 0.3;
+const SHORT_TIMEOUT_MS = 400;
+const NO_GRAVES: Tombstones = { keys: 0, operations: [], faults: [] };
+
+function byTime(a: { readonly at: number }, b: { readonly at: number }): number {
+  return a.at - b.at;
 }
 
 function indexes(count: number): number[] {
@@ -93,8 +112,8 @@ function expandDisk(random: Random): Plan['disk'] {
   return { syncMs: [least, least * random.pick([1.5, 4])], readMs: random.pick([0, 0, 1, 20]) };
 }
 
-function expandClocks(random: Random, nodes: number): ClockPlan[] {
-  const isWild = random.chance(0.5);
+function expandClocks(random: Random, nodes: number, wildChance: number): ClockPlan[] {
+  const isWild = random.chance(wildChance);
   return indexes(nodes).map(() => ({
     offsetMs: isWild ? random.between(-3_600_000, 3_600_000) : random.between(-200, 200),
     driftPpm: isWild ? random.between(-50_000, 50_000) : random.between(-100, 100),

@@ -8,6 +8,8 @@ interface Size {
   readonly keys: number;
   readonly chaosMs: number;
   readonly operations: readonly Operation[];
+  /** Few faults, and no disk is put back: something else is to be seen. */
+  readonly isCalm: boolean;
 }
 
 /** Where and when a fault may strike. */
@@ -34,11 +36,14 @@ const SHARES: readonly (readonly [number, Maker])[] = [
 ];
 const MAKERS = SHARES.flatMap(([share, maker]) => Array.from({ length: share }, () => maker));
 
+const FAULTS_MAX = 14;
+const CALM_MAX = 4;
+
 export function expandFaults(random: Random, size: Size): Fault[] {
-  const wanted = random.chance(0.05) ? 0 : random.between(2, 14);
+  const wanted = random.chance(0.05) ? 0 : random.between(2, size.isCalm ? CALM_MAX : FAULTS_MAX);
   const faults: Fault[] = [];
   while (faults.length < wanted) faults.push(...random.pick(MAKERS)(random, placeOf(random, size), size));
-  const old = random.chance(OLD_DISK_CHANCE) ? makeOldDisk(random, size) : undefined;
+  const old = random.chance(OLD_DISK_CHANCE) && !size.isCalm ? makeOldDisk(random, size) : undefined;
   const kept = old ? [...faults.filter((fault) => !disturbs(fault, old)), old] : faults;
   return kept.sort((a, b) => a.at - b.at);
 }

@@ -1,3 +1,4 @@
+import type { NodeId } from '../../services/node/core/types.js';
 import { copyDirectory, type Directory } from './directory.js';
 import type { FaultName } from './figures.js';
 import type { Machine } from './machine.js';
@@ -64,6 +65,9 @@ function begin(world: World, ends: Ends, fault: Fault): void {
     case 'oldDisk':
       stopProcess(world, ends, fault);
       return;
+    case 'crashIn':
+      setTrap(world, ends, fault);
+      return;
     case 'pause':
       pause(world, ends, fault);
       return;
@@ -121,6 +125,29 @@ function stopProcess(
   }
   if (fault.kind === 'oldDisk') putBack(ends, machine, fault);
   restart();
+}
+
+/** Until it is over with all faults; what springs it is still under way then, and the crash comes behind that. */
+function setTrap(world: World, ends: Ends, fault: Extract<Fault, { kind: 'crashIn' }>): void {
+  if (ends.over) return;
+  const { during, passing, forMs } = fault;
+  const over = (): void => {
+    ends.running.delete(over);
+    disarm();
+  };
+  const spring = (node: NodeId): void => {
+    ends.running.delete(over);
+    const machine = world.machines.find(({ id }) => id === node)!;
+    count(world, fault.kind, `crashIn:${during}`);
+    world.schedule.after(0, () => {
+      machine.crash('torn');
+      endAfter(world, ends, forMs, () => {
+        if (!ends.dead.has(machine)) machine.start();
+      });
+    });
+  };
+  const disarm = world.traps.set({ key: keyOf(fault.key), during, passing, spring });
+  ends.running.add(over);
 }
 
 /** Has the directories copied that a later `oldDisk` will put back. */
@@ -196,6 +223,8 @@ function describeFault(fault: Fault): string {
       const disk = fault.disk === 'same' ? '' : `, its disk ${fault.disk}`;
       return `crash of${node}${time}, the batch under way ${fault.batch}${disk}`;
     }
+    case 'crashIn':
+      return `the next crash in ${fault.during} of ${keyOf(fault.key)} is set for, ${String(fault.passing)} may pass${time}`;
     case 'cut':
     case 'clog':
       return `${fault.kind} (${fault.shape}) of ${namesOf(fault.links).join(' ')}${time}`;

@@ -10,7 +10,7 @@ import { createHintChecker } from './checkers/hints.js';
 import { createMintChecker } from './checkers/mints.js';
 import { createReadChecker } from './checkers/reads.js';
 import type { Scene, Violation } from './checkers/scene.js';
-import { createTombstoneChecker } from './checkers/tombstones.js';
+import { checkReaped, createTombstoneChecker } from './checkers/tombstones.js';
 import { createWireChecker } from './checkers/wire.js';
 import type { Machine, Witness } from './machine.js';
 import type { Plan } from './plan.js';
@@ -119,6 +119,7 @@ export function createJudge(
     },
     converged: (machines, keys) => {
       checkConvergence(scene, machines, keys, plan.limits.cellBytesMax);
+      checkReaped(scene, machines, keys, plan.tombstoneGraceMs);
     },
     conclude: () => {
       history.conclude();

@@ -116,6 +116,11 @@ export interface Machine {
   damage(key: Key): boolean;
 }
 
+/** Whether its process takes it for complete. */
+export function isComplete({ life }: Machine): boolean {
+  return life?.node.view().complete === true;
+}
+
 interface State extends MachineParts {
   readonly directories: Directory[];
   readonly diskState: DiskState;

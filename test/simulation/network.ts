@@ -111,7 +111,7 @@ function send(state: State, from: Endpoint, to: NodeId, message: Message, remain
   const [fate, twice, bounce] = [random.fraction(), random.fraction(), random.fraction()];
   const delays = [delayOf(state, random), delayOf(state, random)] as const;
   const bytes = encodeMessage(message).slice();
-  state.figures.messages++;
+  state.figures.countSent(message.type);
   const cuts = state.cuts.get(link);
   const receiver = state.endpoints.get(to);
   if (cuts) {

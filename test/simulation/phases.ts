@@ -1,6 +1,6 @@
 import type { Quorum } from '../../services/node/core/protocol/messages.js';
 import type { Key } from '../../services/node/core/types.js';
-import type { Machine } from './machine.js';
+import { isComplete, type Machine } from './machine.js';
 import type { Answer } from './requests.js';
 import { keyOf } from './values.js';
 import type { World } from './world.js';
@@ -84,8 +84,8 @@ export async function readEverything(world: World): Promise<void> {
 }
 
 /** Whether it counts for the key. */
-function isSound({ life, directory }: Machine, key: Key): boolean {
-  return life?.node.view().complete === true && !directory.quarantined.has(key);
+function isSound(machine: Machine, key: Key): boolean {
+  return isComplete(machine) && !machine.directory.quarantined.has(key);
 }
 
 function isSeen({ plan }: World, { life }: Machine): boolean {

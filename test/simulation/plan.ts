@@ -1,5 +1,6 @@
 import type { OnConflict, Quorum } from '../../services/node/core/protocol/messages.js';
 import type { Seed } from './random.js';
+import type { TrapMoment } from './traps.js';
 
 /**
  * Everything that a simulation does, as plain data: kept, replayed and shrunk. Times are virtual milliseconds since the
@@ -119,6 +120,15 @@ export type Fault =
       readonly disk: 'same' | 'wiped' | 'gone';
       /** The node is started with another address, which it has to have listed. */
       readonly moves: boolean;
+    }
+  /** The first process that does this with the key crashes in the midst of it; `passing` others go on before. */
+  | {
+      readonly kind: 'crashIn';
+      readonly at: number;
+      readonly key: number;
+      readonly during: TrapMoment;
+      readonly passing: number;
+      readonly forMs: number;
     }
   /** An orderly stop, then a start. */
   | {

@@ -17,13 +17,14 @@ const HOUR_MS = 3_600_000;
 /** What the core does about faults; as sure to be met. */
 const FACTS = [
   ...['standInAsked', 'hintKept', 'hintDelivered', 'hintRefused', 'directoryRenounced'],
-  ...['readHedged', 'readRepaired', 'readRepairSkipped'],
+  ...['readHedged', 'readRepaired', 'readRepairSkipped', 'strayFound', 'tombstoneReaped'],
 ].map((fact) => `fact:${fact}`);
 
 /** Kinds of faults that 200 seeds cannot miss. */
 const KINDS = [
   ...['clockJump', 'clog', 'crash', 'cut', 'damage', 'diskError', 'oldDisk', 'pause', 'restart', 'slowDisk'],
   'storm',
+  ...['crashIn', 'crashIn:standIn', 'crashIn:reaping'],
   ...['wipe', 'tornBatch', 'keptBatch', 'failedBatch', 'loss', 'duplicate', 'unroutable'],
   ...['cut:symmetric', 'cut:oneWay', 'cut:isolated', 'cut:split', 'cut:swizzle', 'clog:link', 'clog:swizzle'],
 ];

@@ -2,8 +2,9 @@ import { createClients } from './clients.js';
 import type { Violation } from './checkers/scene.js';
 import { createFaults, type Faults } from './faults.js';
 import type { FaultName } from './figures.js';
-import { proveLiveness, readEverything, ROOMY_BYTES } from './phases.js';
+import { proveLiveness, readEverything } from './phases.js';
 import type { Plan } from './plan.js';
+import { expectQuiet } from './quiet.js';
 import type { Seed } from './random.js';
 import { keyOf } from './values.js';
 import { createWorld, type World } from './world.js';
@@ -57,20 +58,6 @@ export async function simulate(plan: Plan, options: SimulationOptions = {}): Pro
   await stopAll(world);
   world.judge.conclude();
   return resultOf(world, counts);
-}
-
-/** What repair does when there is something to repair. */
-const REPAIRS = ['keyPulled', 'hintDelivered', 'readRepaired', 'strayFound'] as const;
-
-/** When replicas are the same, repair traffic falls to zero (I12). */
-async function expectQuiet({ plan, schedule, figures, report }: World): Promise<void> {
-  const before = REPAIRS.map((fact) => figures.faults.get(`fact:${fact}`) ?? 0);
-  if (plan.limits.cellBytesMax < ROOMY_BYTES) return;
-  await schedule.run(schedule.nowMs + 2 * plan.antiEntropyMs + 1000);
-  for (const [i, fact] of REPAIRS.entries()) {
-    const more = (figures.faults.get(`fact:${fact}`) ?? 0) - (before[i] ?? 0);
-    if (more > 0) report('I12', `${String(more)} times ${fact} when all replicas were the same`);
-  }
 }
 
 interface Counts {

@@ -8,12 +8,13 @@ import { simulatedDigests } from './digests.js';
 import { wallMs } from './clock.js';
 import { createFigures, type Figures } from './figures.js';
 import { createJudge, createViolations, type Judge } from './judge.js';
-import { createMachine, type Machine, type MachineParts } from './machine.js';
+import { createMachine, type Machine, type MachineParts, type Witness } from './machine.js';
 import { createNetwork, type Network } from './network.js';
 import type { Plan } from './plan.js';
 import { type Answer, type Request, sendRequest } from './requests.js';
 import { createSchedule, type Schedule } from './schedule.js';
 import { createTrace, type Trace } from './trace.js';
+import { createTraps, type Traps } from './traps.js';
 
 /** A cluster with its network, its clients' requests, and the judge who watches all of it. */
 export interface World {
@@ -24,6 +25,7 @@ export interface World {
   readonly network: Network;
   readonly machines: readonly Machine[];
   readonly judge: Judge;
+  readonly traps: Traps;
   readonly report: Scene['report'];
   primaries(key: Key): readonly Machine[];
   /** Sends what a client asks for, and has the judge see the request and its answer. */
@@ -58,12 +60,14 @@ export function createWorld(plan: Plan, keepsLines: boolean): World {
   };
   const judge = createJudge(scene, plan, document, violations.list);
   const settings = settingsOf(plan, digests);
-  const parts = { ...plan, schedule, trace, figures, network, settings, seeds: ids };
+  const traps = createTraps((node, key) => placeOf(key).includes(node));
+  const witness = withTraps(judge.witness, traps);
+  const parts = { ...plan, schedule, trace, figures, network, settings, seeds: ids, witness };
   for (const [index, id] of ids.entries()) {
-    machines.push(createMachine({ ...parts, index, id, clock: plan.clocks[index]!, witness: judge.witness }));
+    machines.push(createMachine({ ...parts, index, id, clock: plan.clocks[index]! }));
   }
   foundCluster(plan, machines);
-  const base = { plan, schedule, trace, figures, network, machines, judge };
+  const base = { plan, schedule, trace, figures, network, machines, judge, traps };
   return {
     ...base,
     report: scene.report,
@@ -74,6 +78,21 @@ export function createWorld(plan: Plan, keepsLines: boolean): World {
 
 /** Every record is read again in as many turns of comparisons: before the end. */
 const SCRUBS_AFTER_TURNS = 4;
+
+/** What the judge sees, in this order: he has seen what a process was doing when it is caught. */
+function withTraps(witness: Witness, traps: Traps): Witness {
+  return {
+    ...witness,
+    stepped: (machine, event, effects, sizes) => {
+      witness.stepped(machine, event, effects, sizes);
+      traps.stepped(machine.id, effects);
+    },
+    durable: (directory, key, record) => {
+      witness.durable(directory, key, record);
+      traps.durable(directory, key);
+    },
+  };
+}
 
 function settingsOf(plan: Plan, digests: Digests): MachineParts['settings'] {
   const { requestTimeoutMs, nodeTimeoutMs, antiEntropyMs, tombstoneGraceMs, limits } = plan;

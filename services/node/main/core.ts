@@ -18,7 +18,7 @@ import type { ClusterStore } from '../ports/clusterStore.js';
 import { freshActor } from '../ports/entropy.js';
 import type { Storage } from '../ports/storage.js';
 import { createRuntime, type Runtime } from '../runtime/runtime.js';
-import { seededBus } from './seededBus.js';
+import { seededBus } from '../runtime/seededBus.js';
 
 /** What does not change while the node is put together. */
 export interface Frame {

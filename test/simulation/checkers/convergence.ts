@@ -3,7 +3,7 @@ import { documentText } from '../../../services/node/core/membership/documentTex
 import { recordBytes } from '../../../services/node/core/versioning/record.js';
 import { decodeRecord } from '../../../services/node/core/versioning/recordCodec.js';
 import type { Directory } from '../directory.js';
-import type { Machine } from '../machine.js';
+import { isComplete, type Machine } from '../machine.js';
 import { nameOf } from './dots.js';
 import type { Scene } from './scene.js';
 
@@ -77,10 +77,6 @@ function checkRebuilt(scene: Scene, machines: readonly Machine[], keys: readonly
 function isTooLarge({ records }: Directory, key: Key, bytesMax: number): boolean {
   const bytes = records.get(key);
   return bytes !== undefined && recordBytes(decodeRecord(bytes)) > bytesMax;
-}
-
-function isComplete({ life }: Machine): boolean {
-  return life?.node.view().complete === true;
 }
 
 function clockOf({ records }: Directory, key: Key): string {

@@ -1,15 +1,17 @@
 import type { NodeEvent } from '../../../services/node/core/protocol/events.js';
-import { isExpired } from '../../../services/node/core/repair/tombstones.js';
+import { expiresInMs, isExpired } from '../../../services/node/core/repair/tombstones.js';
 import type { Key, VersionedRecord } from '../../../services/node/core/types.js';
+import { compareDots, covers } from '../../../services/node/core/versioning/clock.js';
 import { isTombstone, sameRecord } from '../../../services/node/core/versioning/record.js';
 import { decodeRecord } from '../../../services/node/core/versioning/recordCodec.js';
+import { isComplete, type Machine } from '../machine.js';
 import type { Plan } from '../plan.js';
 import type { DotLedger } from './dots.js';
 import type { Scene } from './scene.js';
 import type { Step } from './wire.js';
 
 /**
- * Judges the end of tombstones (R13): a replica forgets one only when no directory in use has anything else of the key,
+ * Judges the end of tombstones (R13): a replica forgets one only when no directory in use has anything that it supersedes,
  * and one that may be forgotten is not given to a complete replica that has nothing. And the end of entries of clocks
  * (R14): a replica forgets one only when no directory in use has a live value that it stands for.
  */
@@ -36,14 +38,53 @@ export function createTombstoneChecker(
   };
 }
 
+/** Graces that are longer may end after the simulation, or go by too slow a turn. */
+const GRACE_JUDGED_MS_MAX = 5000;
+/** For a few rounds. */
+const REAPING_MS = 10_000;
+
+/**
+ * When all has been well for long enough, no tombstone is left that has expired by every clock, even for the replica whose
+ * turn comes last.
+ */
+export function checkReaped(
+  scene: Scene,
+  machines: readonly Machine[],
+  keys: readonly Key[],
+  graceMs: number,
+): void {
+  if (graceMs > GRACE_JUDGED_MS_MAX || !machines.every(isComplete)) return;
+  for (const key of keys) {
+    const primaries = scene.primaries(key);
+    // Who is owed the key, or has lost track of it, keeps its tombstone.
+    const isHeldUp = machines.some(({ directory: { hints, quarantined } }) => {
+      return quarantined.has(key) || [...hints.values()].some((hint) => hint.key === key);
+    });
+    const lastMs = graceMs * (1 + primaries.length / 2) + REAPING_MS;
+    const left = machines.filter(({ id, directory: { records } }) => {
+      const bytes = records.get(key);
+      return (
+        bytes && primaries.includes(id) && expiresInMs(decodeRecord(bytes), scene.wallMs(id), lastMs) <= 0
+      );
+    });
+    if (isHeldUp || left.length === 0) continue;
+    const isOver = machines.every(({ id, directory }) => {
+      const bytes = directory.records.get(key);
+      return !bytes || expiresInMs(decodeRecord(bytes), scene.wallMs(id), lastMs) <= 0;
+    });
+    const names = left.map(({ id }) => id).join(', ');
+    if (isOver) scene.report('R13', `${names} still keep the tombstone of ${key}, which expired long ago`);
+  }
+}
+
 function checkDrop(scene: Scene, { node, directory }: Step, key: Key): void {
   const bytes = directory.records.get(key);
   const dropped = bytes && decodeRecord(bytes);
   if (!dropped || !isTombstone(dropped) || !scene.primaries(key).includes(node)) return;
   for (const other of scene.currentDirectories()) {
     const theirs = other.records.get(key);
-    if (!theirs || sameRecord(decodeRecord(theirs), dropped)) continue;
-    scene.report('R13', `${node} forgets the tombstone of ${key} while ${other.node} has something else`);
+    if (!theirs || !supersedes(dropped, decodeRecord(theirs))) continue;
+    scene.report('R13', `${node} forgets the tombstone of ${key} while ${other.node} has what it supersedes`);
   }
 }
 
@@ -63,6 +104,14 @@ function checkTrim(scene: Scene, { node, directory }: Step, key: Key, stored: Ve
       );
     }
   }
+}
+
+/** Whether part of the other record would go if they met. What was written to the key since the question would not. */
+function supersedes(dropped: VersionedRecord, theirs: VersionedRecord): boolean {
+  if (sameRecord(theirs, dropped)) return false;
+  return theirs.siblings.some(({ dot }) => {
+    return covers(dropped.clock, dot) && !dropped.siblings.some((own) => compareDots(own.dot, dot) === 0);
+  });
 }
 
 /** A damaged record is another matter: everything is wanted that others have. */

@@ -233,6 +233,41 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     ],
   },
   {
+    name: 'reap-beside-a-stray-copy',
+    breaks: ['R13', 'I10'],
+    patches: [
+      {
+        file: `${CORE}/repair/reapChecks.js`,
+        find: "if (isBusy(key) || (holds(key) && !isComplete()))\n            return false;\n        if (result.status === 'missing')",
+        replace: "if (result.status === 'missing' || !holds(key))",
+      },
+    ],
+  },
+  {
+    name: 'expired-tombstone-pulled',
+    breaks: ['R13'],
+    patches: [
+      {
+        file: `${CORE}/repair/spanRepair.js`,
+        find: 'return held !== hash && (held !== undefined || !isExpired || takesExpired);',
+        replace: 'return held !== hash;',
+      },
+    ],
+  },
+  {
+    // Whatever the comparison of roots has said, leaves that are not empty are taken for different.
+    name: 'exchange-that-never-settles',
+    breaks: ['I12'],
+    patches: [
+      { file: `${CORE}/repair/exchange.js`, find: 'differing.has(partition)', replace: 'true' },
+      {
+        file: `${CORE}/repair/hashTrees.js`,
+        find: 'if (a[i] === b[i])',
+        replace: 'if (a[i] === b[i] && a[i] === 0)',
+      },
+    ],
+  },
+  {
     name: 'tree-not-updated',
     breaks: ['I12'],
     patches: [

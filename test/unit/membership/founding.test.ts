@@ -449,6 +449,30 @@ describe('a node learns of its cluster (R8)', () => {
     expect(scene.port.takeSent()).toEqual([]);
   });
 
+  it('and tells the others where it is for as long as it is listed elsewhere', () => {
+    const moved = documentOfThese([candidate(A, 1, 'a:9'), ...OTHERS]);
+    const scene = createScene({ cluster: { document: moved, versionKey: KEY } });
+    scene.elapse(100);
+    const hello = { type: 'hello', candidate: { id: A, busAddress: 'a:1' }, expects: 0, epoch: 1 };
+    expect(scene.port.takeSent()).toMatchObject([
+      [B, hello],
+      [C, hello],
+    ]);
+    scene.elapse(1000);
+    expect(scene.port.takeSent()).toHaveLength(4);
+    scene.founding.onDocument({ ...document, epoch: 2 });
+    scene.elapse(1000);
+    expect(scene.port.takeSent()).toEqual([]);
+  });
+
+  it('and finds one that it lists where that says it is, but none that it does not list', () => {
+    const scene = createScene({ cluster: { document, versionKey: KEY } });
+    scene.hello(candidate(B, 1, 'b:9'), { epoch: 1 });
+    scene.hello(candidate(D, 1, 'd:9'), { epoch: 1 });
+    expect(scene.port.connected).toEqual([[B, 'b:9']]);
+    expect(scene.port.takeSent()).toEqual([]);
+  });
+
   it('and tells a proposer that comes too late', () => {
     const scene = createScene({ self: B, cluster: { document, versionKey: KEY } });
     scene.found(A, documentOfThese([candidate(A, 2), candidate(B), candidate(C)]));

@@ -95,6 +95,18 @@ describe('the probes of a node', () => {
     expect(kept(tick(40, 1000))).toBe(0);
   });
 
+  it('look for a node that has not answered where the document lists it, whatever was said since (I13)', () => {
+    const { tick, pong } = createMembership();
+    const connects = (effects: readonly Effect[]) =>
+      effects.flatMap((effect) => (effect.type === 'connect' ? [effect.node] : []));
+    tick();
+    const found = Array.from({ length: 40 }, () => {
+      pong(B, []);
+      return connects(tick(DIRECTORY.sequence, 20));
+    });
+    expect(found.flat()).toEqual([C]);
+  });
+
   it('take in nothing of nodes that are not in the document (I14)', () => {
     const { ping } = createMembership();
     const strangers = Array.from({ length: 100 }, (_, i) => about(`stranger${i}` as NodeId));

@@ -119,7 +119,10 @@ export class Founding {
 
   /** Due every TICK_MS. */
   tick(): void {
-    if (this.#cluster) return;
+    if (this.#cluster) {
+      this.#welcome.announce(this.#cluster);
+      return;
+    }
     this.#candidates.tick();
     this.#greet();
     this.#keep();

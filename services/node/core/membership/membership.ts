@@ -109,6 +109,7 @@ export class Membership {
       const ping = { type: 'ping', request: PROBE, epoch, heights: this.#tell(node) } as const;
       outbox.send(node, ping, nowMs + nodeTimeoutMs);
     }
+    for (const node of changes.suspected) this.#lookAgain(node);
     if (changes.suspected.length > 0 || changes.recovered.length > 0) this.#suspects = this.#notAlive();
     this.#keepHeights(nowMs);
     return changes;
@@ -159,6 +160,12 @@ export class Membership {
     this.#keepHeightsAtMs = nowMs + KEEP_HEIGHTS_EVERY_MS;
     const changed = this.#heights.takeChanges();
     if (changed) this.#options.outbox.keepHeights(changed);
+  }
+
+  /** Whoever said last where it is may have been wrong, or late: it is looked for where the document lists it (I13). */
+  #lookAgain(node: NodeId): void {
+    const listed = this.#document.nodes.find(({ id }) => id === node);
+    if (listed) this.#options.outbox.connect(node, listed.busAddress);
   }
 
   #notAlive(): ReadonlySet<NodeId> {

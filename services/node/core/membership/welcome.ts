@@ -9,18 +9,20 @@ export interface WelcomeOptions {
   readonly port: DocumentPort;
 }
 
-/** Between two times that one node is sent the document. */
+/** Between two times that one node is sent the document, or told where this one is. */
 const SENDS_EVERY_HELLOS = 5;
 
 /**
  * What a node that belongs to a cluster tells those that have no document: that there is one, so that they found no other
- * (R8), and to those that it lists, the document itself with the key of versions.
+ * (R8), and to those that it lists, the document itself with the key of versions. Others of the cluster it tells where it
+ * is, as long as the document lists it elsewhere: else no vote for its new address would find it.
  */
 export class Welcome {
   readonly #options: WelcomeOptions;
   /** When a listed node may be sent the document again. */
   readonly #nextMs = new Map<NodeId, number>();
   #turn = 0;
+  #announceAtMs = 0;
 
   constructor(options: WelcomeOptions) {
     this.#options = options;
@@ -28,18 +30,31 @@ export class Welcome {
 
   /** `epoch` 0: the node has no document. */
   onHello(cluster: Cluster, { id, busAddress }: Pick<Candidate, 'id' | 'busAddress'>, epoch: number): void {
-    if (epoch > 0) return;
     const { self, times, port } = this.#options;
     const { document } = cluster;
     const nowMs = port.now.monotonicMs;
-    port.connect(id, busAddress);
+    const isListed = document.nodes.some((node) => node.id === id);
+    if (isListed || epoch === 0) port.connect(id, busAddress);
+    if (epoch > 0) return;
     const hello = { type: 'hello', candidate: self, expects: 0, epoch: document.epoch } as const;
     const request = port.nextNumber();
     port.send(id, { ...hello, request, known: this.#tell(cluster) }, nowMs + times.keepMs);
-    const isListed = document.nodes.some((node) => node.id === id);
     if (!isListed || nowMs < (this.#nextMs.get(id) ?? 0)) return;
     this.#nextMs.set(id, nowMs + SENDS_EVERY_HELLOS * times.helloMs);
     this.#send(cluster, id);
+  }
+
+  /** Due every tick. */
+  announce({ document: { nodes, epoch } }: Cluster): void {
+    const { self, times, port } = this.#options;
+    const nowMs = port.now.monotonicMs;
+    const listed = nodes.find(({ id }) => id === self.id);
+    if (!listed || listed.busAddress === self.busAddress || nowMs < this.#announceAtMs) return;
+    this.#announceAtMs = nowMs + SENDS_EVERY_HELLOS * times.helloMs;
+    const hello = { type: 'hello', candidate: self, expects: 0, epoch, known: [] } as const;
+    for (const { id } of nodes) {
+      if (id !== self.id) port.send(id, { ...hello, request: port.nextNumber() }, nowMs + times.keepMs);
+    }
   }
 
   /** Tells all nodes of a cluster that has just been founded. */

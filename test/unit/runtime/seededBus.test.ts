@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { NodeId } from '../../../services/node/core/types.js';
-import { seededBus } from '../../../services/node/main/seededBus.js';
+import { seededBus } from '../../../services/node/runtime/seededBus.js';
 import type { Bus } from '../../../services/node/ports/bus.js';
 
 const B = 'b' as NodeId;
@@ -28,6 +28,13 @@ describe('a bus with seeds', () => {
       bus.connect(C, 'listed:2');
     });
     expect(made).toEqual(['b@proxy:1', 'b@proxy:1', 'b@proxy:1', 'c@listed:2']);
+  });
+
+  it('follows a node that was listed where the seed says, and has moved from there', () => {
+    const made = connections((bus) => {
+      for (const address of ['proxy:1', 'proxy:1', 'moved:1', 'moved:2']) bus.connect(B, address);
+    });
+    expect(made).toEqual(['b@proxy:1', 'b@proxy:1', 'b@moved:1', 'b@moved:2']);
   });
 
   it('follows a node that says later that it has moved, and back', () => {
