@@ -123,6 +123,19 @@ describe('the entries of a long clock stay', () => {
   });
 });
 
+describe('a clock that has got its trimmed entries back', () => {
+  it('takes writes under the versions that are read of it', () => {
+    const whole = written(14, OLD_MS);
+    const { cluster, holders } = holding(whole);
+    cluster.elapse(ROUND_MS);
+    expect(clocks(cluster, holders)).toEqual(TRIMMED);
+    for (const holder of holders) cluster.lay(holder, KEY, whole);
+    const { version: fromVersion } = read(cluster, holders[1]!, KEY) as { version: string };
+    write(cluster, holders[1]!, { key: KEY, value: bytes('next'), fromVersion });
+    expect(read(cluster, holders[0]!, KEY)).toMatchObject({ values: ['next'] });
+  });
+});
+
 describe('a replica that did not hear that it should trim a clock', () => {
   it('gives the entries back to the others, until all trim it together', () => {
     const { cluster, holders } = holding(written(14, OLD_MS), 5000);

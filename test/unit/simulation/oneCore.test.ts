@@ -46,8 +46,9 @@ describe('the simulator', () => {
       expect.arrayContaining([`${CORE}/node.ts`, 'services/node/runtime/runtime.ts']),
     );
     const machines = filesBelow(CORE).filter((file) => /\/(coordinator|replica)\//.test(file));
-    const types = machines.filter((file) => !reached.has(file));
-    expect(types).toEqual([]);
+    const missed = machines.filter((file) => !reached.has(file));
+    // Types alone run nowhere.
+    expect(missed.filter((file) => declarationsOf(file).length > 0)).toEqual([]);
     expect([...reached].filter((file) => file.includes('/adapters/'))).toEqual([]);
   });
 

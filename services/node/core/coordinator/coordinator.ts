@@ -14,12 +14,12 @@ import { GET_BYTES, Gets } from './gets.js';
 import { Budget } from './liveTable.js';
 import { Probes } from './probes.js';
 import type { PutEvent, WriteSet } from './putMachine.js';
-import { type CoordinatedPut, type Origin, putBytes, Puts } from './puts.js';
+import { type CoordinatedPut, type Origin, putBytes, Puts, type PutPort } from './puts.js';
 import { effectiveQuorum } from './quorum.js';
 import { SeenForwards } from './seenForwards.js';
 
 /** How the coordinator reaches the rest of its node; they meet in node.ts. */
-export interface CoordinatorPort {
+export interface CoordinatorPort extends Pick<PutPort, 'withoutTrimmed'> {
   replicaSet(key: Key): ReplicaSet;
   /** Nodes that are not to be waited for (R4). */
   suspects(): ReadonlySet<NodeId>;
@@ -27,8 +27,6 @@ export interface CoordinatorPort {
   countsFor(strict: boolean): boolean;
   /** Looks whether a clock shows that this node's directory is an old copy (I4). */
   noticeClock(clock: Clock): void;
-  /** The clock of a client's version without entries that all replicas have trimmed (R14). */
-  withoutTrimmed(key: Key, version: Clock): Clock;
   /** The dot of a new write. */
   nextEntry(): ClockEntry;
   /** Has the write resolved against the newest record here; see {@link Coordinator.resolve}. */
@@ -90,6 +88,7 @@ export class Coordinator {
       ...shared,
       settlingMax,
       port: {
+        withoutTrimmed: (key, version, record) => port.withoutTrimmed(key, version, record),
         nextEntry: () => port.nextEntry(),
         keepHint: (target, key) => {
           port.keepHint(target, key);
@@ -227,8 +226,7 @@ export class Coordinator {
       return;
     }
     const number = this.#nextNumber();
-    const context = this.#port.withoutTrimmed(key, put.context);
-    this.#puts.open(number, { ...put, context }, this.#writeSet(put.put, wanted), since);
+    this.#puts.open(number, put, this.#writeSet(put.put, wanted), since);
     this.#port.mint(key, number);
   }
 

@@ -26,6 +26,8 @@ export type Origin =
 
 /** What live PUTs ask of the rest of the node, beside what goes into the outbox. */
 export interface PutPort {
+  /** The clock of a client's version without entries that all replicas have trimmed, and this record too (R14). */
+  withoutTrimmed(key: Key, version: Clock, record: VersionedRecord): Clock;
   /** The dot of a new write: this actor, the next counter (I4), and the wall clock. */
   nextEntry(): ClockEntry;
   /** Keeps a hint for a primary that may not have the write (R4). */
@@ -154,7 +156,8 @@ export class Puts {
   resolve(number: RequestNumber, record: VersionedRecord): VersionedRecord | undefined {
     const live = this.#live.get(number);
     if (!live) return undefined;
-    const { put, context } = live;
+    const { put } = live;
+    const context = this.#port.withoutTrimmed(put.key, live.context, record);
     if (!this.#live.resize(number, putBytes(put) + recordBytes(record))) {
       this.on(number, { type: 'refused', error: requestError('overloaded') });
       return undefined;

@@ -259,7 +259,7 @@ export class NodeParts {
           noticeClock: (clock) => {
             replica.noticeClock(clock);
           },
-          withoutTrimmed: (key, version) => replica.withoutTrimmed(key, version),
+          withoutTrimmed: (key, version, record) => replica.withoutTrimmed(key, version, record),
           nextEntry: () => replica.nextEntry(),
           mint: (key, number) => {
             replica.mint(key, number);

@@ -101,9 +101,9 @@ export class Replica {
     }
   }
 
-  /** What a client's version tells this replica. */
-  withoutTrimmed(key: Key, version: Clock): Clock {
-    return this.#trims.without(key, version);
+  /** What a client's version tells whoever holds the record. */
+  withoutTrimmed(key: Key, version: Clock, { clock }: VersionedRecord): Clock {
+    return this.#trims.without(key, version, clock);
   }
 
   isWriting(key: Key): boolean {

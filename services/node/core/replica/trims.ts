@@ -22,11 +22,11 @@ export class Trims {
     }
   }
 
-  /** The clock of a client's version without them. */
-  without(key: Key, clock: Clock): Clock {
-    const dots = this.#dots.get(key);
-    if (!dots) return clock;
-    return clock.filter(
+  /** The clock of a client's version without those that the clock of the record has no more. */
+  without(key: Key, version: Clock, clock: Clock): Clock {
+    const dots = this.#dots.get(key)?.filter((dot) => !clock.some(({ actor }) => actor === dot.actor));
+    if (!dots) return version;
+    return version.filter(
       (entry) => !dots.some(({ actor, counter }) => actor === entry.actor && counter >= entry.counter),
     );
   }
