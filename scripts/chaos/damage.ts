@@ -88,7 +88,7 @@ async function restart(scene: Scene): Promise<void> {
 }
 
 /** Damages the closed database in `directory`, and says how. */
-export function damage(directory: string, what: Damage): string {
+function damage(directory: string, what: Damage): string {
   switch (what) {
     case 'log':
       return flipInMidst(newest(directory, '.log'));
