@@ -1,5 +1,6 @@
 import { expandFaults } from './expandFaults.js';
 import { expandTombstones, type Tombstones } from './expandTombstones.js';
+import { expandViews } from './expandViews.js';
 import type {
   ClientPlan,
   ClockPlan,
@@ -31,7 +32,10 @@ export function expandPlan(seed: Seed): Plan {
   const graves = hasGraves
     ? expandTombstones(tombstones, { ...size, replicas, graceMs: tombstoneGraceMs })
     : NO_GRAVES;
-  const faults = expandFaults(stream(seed, 'faults'), { ...size, operations, isCalm: hasGraves });
+  const usual = expandFaults(stream(seed, 'faults'), { ...size, operations, isCalm: hasGraves });
+  // Whoever is deaf is not told that its disk is an old copy.
+  const hasOldDisk = usual.some(({ kind }) => kind === 'oldDisk');
+  const views = hasOldDisk ? [] : expandViews(stream(seed, 'views'), size);
   return {
     format: 1,
     seed,
@@ -57,7 +61,7 @@ export function expandPlan(seed: Seed): Plan {
       rest: cluster.pick(['dead', 'cut']),
     },
     operations: [...operations, ...graves.operations].sort(byTime),
-    faults: [...faults, ...graves.faults].sort(byTime),
+    faults: [...usual, ...graves.faults, ...views].sort(byTime),
   };
 }
 

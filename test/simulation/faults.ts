@@ -1,6 +1,7 @@
 import type { NodeId } from '../../services/node/core/types.js';
 import { copyDirectory, type Directory } from './directory.js';
 import type { FaultName } from './figures.js';
+import { describeView, mislead } from './faultsOfViews.js';
 import type { Machine } from './machine.js';
 import type { LinkName } from './network.js';
 import type { Fault, Link } from './plan.js';
@@ -87,6 +88,13 @@ function begin(world: World, ends: Ends, fault: Fault): void {
     case 'diskError':
     case 'slowDisk':
       disturbDisk(world, ends, fault);
+      return;
+    case 'deaf':
+    case 'oldView':
+    case 'echo':
+      mislead(world, fault, (forMs, end) => {
+        endAfter(world, ends, forMs, end);
+      });
       return;
     case 'damage':
       damage(world, fault.node, fault.key);
@@ -234,6 +242,10 @@ function describeFault(fault: Fault): string {
       return `damage of ${keyOf(fault.key)} on${node}`;
     case 'clockJump':
       return `clock of${node} jumps by ${String(fault.byMs)} ms`;
+    case 'deaf':
+    case 'oldView':
+    case 'echo':
+      return describeView(fault);
     case 'slowDisk':
       return `slow disk on${node}${time}: ${String(fault.syncMs)} ms more a batch`;
     case 'diskError':

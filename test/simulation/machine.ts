@@ -11,6 +11,7 @@ import {
 import type { Key, NodeId, VersionedRecord } from '../../services/node/core/types.js';
 import type { Bus } from '../../services/node/ports/bus.js';
 import { createRuntime, type Runtime } from '../../services/node/runtime/runtime.js';
+import { seededBus } from '../../services/node/runtime/seededBus.js';
 import { openClusterStore, type SimulatedClusterStore } from './clusterStore.js';
 import { type SimulatedClock, createClock, wallMs, type WallClock } from './clock.js';
 import {
@@ -57,8 +58,8 @@ export interface MachineParts {
   readonly figures: Figures;
   readonly network: Network;
   readonly witness: Witness;
-  /** Where nodes look for each other. */
-  readonly seeds: readonly NodeId[];
+  /** Where the nodes are, or will be when they have been started: people keep the seeds right. */
+  readonly seeds: () => ReadonlyMap<NodeId, string>;
   /** What is the same for all nodes of the cluster. */
   readonly settings: Pick<
     NodeOptions,
@@ -101,6 +102,8 @@ export interface Machine {
   /** Until when virtual time its process was stopped last, for the judgement of deadlines. */
   readonly pausedUntilMs: number;
   readonly directory: Directory;
+  /** Where its process is to be found; its next one, where none runs. */
+  readonly address: string;
   start(): void;
   crash(batch: 'kept' | 'torn'): void;
   /** Ends the process in order, then calls `done`. */
@@ -161,6 +164,9 @@ export function createMachine(parts: MachineParts): Machine {
     },
     get directory() {
       return state.directories.at(-1)!;
+    },
+    get address() {
+      return addressOf(state);
     },
     start: () => {
       state.life ??= startLife(state, machine);
@@ -230,9 +236,10 @@ function startLife(state: State, machine: Machine): Life {
       endLife(state, 'torn');
     },
   });
-  const bus = network.open(id, gate, runtime.busHandlers);
+  const seeds = state.seeds();
+  const bus = seededBus(network.open(id, addressOf(state), gate, runtime.busHandlers), seeds);
   runtime.start(bus);
-  for (const other of state.seeds) if (other !== id) runtime.seen(other, other);
+  for (const [other, address] of seeds) if (other !== id) runtime.seen(other, address);
   return {
     gate,
     node,
@@ -247,7 +254,7 @@ function startLife(state: State, machine: Machine): Life {
   };
 }
 
-function addressOf({ id, moves }: State): string {
+function addressOf({ id, moves }: Pick<State, 'id' | 'moves'>): string {
   return moves === 0 ? id : `${id}-${String(moves)}`;
 }
 

@@ -11,14 +11,24 @@ import type { Trace } from './trace.js';
 
 /**
  * The network between simulated nodes: delays, losses, duplicates, cuts and clogs. Messages are bytes on the way. A
- * message is for one life of its receiver, as a connection is; one that is on its way outlives its sender.
+ * message is for one life of its receiver, as a connection is; one that is on its way outlives its sender. It goes to the
+ * address that its sender was told last, and to nobody where its receiver is somewhere else.
  */
 export interface Network {
-  open(self: NodeId, gate: Gate, handlers: BusHandlers): Bus;
+  open(self: NodeId, address: string, gate: Gate, handlers: BusHandlers): Bus;
   readonly weather: Weather;
   /** Cuts and clogs may overlap: each is taken back by itself. */
   cut(links: readonly LinkName[], bounces: boolean): () => void;
   clog(links: readonly LinkName[]): () => void;
+  /** Answers to probes of liveness are lost on the links, or late. */
+  hush(links: readonly LinkName[], lateMs?: number): () => void;
+  /** Part of what is about the document and about nodes comes again, up to so much later. */
+  echo(sound: Echo): () => void;
+}
+
+export interface Echo {
+  readonly rate: number;
+  readonly lateMs: number;
 }
 
 /** Rates that hold now. */
@@ -44,6 +54,9 @@ export interface NetworkParts {
 
 interface Endpoint {
   readonly id: NodeId;
+  readonly address: string;
+  /** Where it has been told that others are. */
+  readonly told: Map<NodeId, string>;
   readonly gate: Gate;
   readonly handlers: BusHandlers;
 }
@@ -62,6 +75,8 @@ interface State extends NetworkParts {
   readonly cuts: Map<LinkName, { bounces: boolean }[]>;
   readonly clogs: Map<LinkName, number>;
   readonly held: Map<LinkName, Packet[]>;
+  readonly hushes: Map<LinkName, Set<{ readonly lateMs: number | undefined }>>;
+  readonly echoes: Set<Echo>;
   readonly randoms: Map<LinkName, Random>;
 }
 
@@ -71,31 +86,40 @@ export function createNetwork(parts: NetworkParts): Network {
     cuts: new Map(),
     clogs: new Map(),
     held: new Map(),
+    hushes: new Map(),
+    echoes: new Set<Echo>(),
     randoms: new Map(),
   };
   const state: State = { ...parts, ...maps, weather: { ...parts.plan } };
   return {
     weather: state.weather,
-    open: (id, gate, handlers) => {
-      const endpoint = { id, gate, handlers };
+    open: (id, address, gate, handlers) => {
+      const endpoint = { id, address, gate, handlers, told: new Map<NodeId, string>() };
       state.endpoints.set(id, endpoint);
       return busOf(state, endpoint);
     },
     cut: (links, bounces) => cut(state, links, bounces),
     clog: (links) => clog(state, links),
+    hush: (links, lateMs) => hush(state, links, lateMs),
+    echo: (sound) => {
+      state.echoes.add(sound);
+      return () => void state.echoes.delete(sound);
+    },
   };
 }
 
 function busOf(state: State, endpoint: Endpoint): Bus {
   const others = state.members.filter((id) => id !== endpoint.id);
   const stateOf = (id: NodeId): PeerState =>
-    state.endpoints.get(id)?.gate.open ? 'connected' : 'unreachable';
+    reached(state, endpoint, id)?.gate.open ? 'connected' : 'unreachable';
   let open = true;
   return {
     send: (to, message, remainingMs) => {
       if (open && remainingMs > 0) send(state, endpoint, to, message, remainingMs);
     },
-    connect: () => undefined,
+    connect: (node, address) => {
+      endpoint.told.set(node, address);
+    },
     peers: () => new Map(others.map((id) => [id, stateOf(id)])),
     close: () => {
       open = false;
@@ -113,7 +137,7 @@ function send(state: State, from: Endpoint, to: NodeId, message: Message, remain
   const bytes = encodeMessage(message).slice();
   state.figures.countSent(message.type);
   const cuts = state.cuts.get(link);
-  const receiver = state.endpoints.get(to);
+  const receiver = reached(state, from, to);
   if (cuts) {
     state.figures.count('cutMessage');
     if (cuts.at(-1)?.bounces === true) comeBack(state, from, to, bytes, delays[0]);
@@ -122,11 +146,44 @@ function send(state: State, from: Endpoint, to: NodeId, message: Message, remain
   } else if (fate < state.weather.lossRate) state.figures.count('loss');
   else {
     const packet = { from, to, receiver, bytes, remainingMs };
-    carry(state, link, packet, delays[0]);
+    if (OF_VIEWS.has(message.type)) repeatLate(state, link, packet, message.type === 'document');
+    const lateMs = message.type === 'pong' ? hushed(state, link) : 0;
+    if (lateMs === undefined) return;
+    carry(state, link, packet, delays[0] + lateMs);
     if (twice >= state.weather.duplicationRate) return;
     state.figures.count('duplicate');
-    carry(state, link, packet, delays[1]);
+    carry(state, link, packet, delays[1] + lateMs);
   }
+}
+
+/** Whoever listens where the sender looks for the node. */
+function reached({ endpoints }: State, { told }: Endpoint, to: NodeId): Endpoint | undefined {
+  const receiver = endpoints.get(to);
+  return receiver?.address === told.get(to) ? receiver : undefined;
+}
+
+/** What nodes learn from of each other and of the document. */
+const OF_VIEWS = new Set<Message['type']>([
+  ...(['hello', 'found', 'foundVote', 'founded', 'prepare', 'promise', 'accept', 'accepted'] as const),
+  ...(['document', 'fetchDocument', 'ping', 'pong'] as const),
+]);
+
+/** Documents are rare: each of them. */
+function repeatLate(state: State, link: LinkName, packet: Packet, always: boolean): void {
+  for (const { rate, lateMs } of state.echoes) {
+    const random = randomOf(state, `${link} again`);
+    if (random.chance(always ? 1 : rate)) carry(state, link, packet, random.fraction() * lateMs);
+  }
+}
+
+/** How much later an answer comes than it would; undefined where it is lost. */
+function hushed({ hushes }: State, link: LinkName): number | undefined {
+  let lateMs = 0;
+  for (const hush of hushes.get(link) ?? []) {
+    if (hush.lateMs === undefined) return undefined;
+    lateMs = Math.max(lateMs, hush.lateMs);
+  }
+  return lateMs;
 }
 
 function delayOf({ weather }: State, random: Random): number {
@@ -181,6 +238,14 @@ function cut(state: State, links: readonly LinkName[], bounces: boolean): () => 
       if (left.length > 0) state.cuts.set(link, left);
       else state.cuts.delete(link);
     }
+  };
+}
+
+function hush({ hushes }: State, links: readonly LinkName[], lateMs: number | undefined): () => void {
+  const mine = { lateMs };
+  for (const link of links) hushes.set(link, (hushes.get(link) ?? new Set()).add(mine));
+  return () => {
+    for (const link of links) hushes.get(link)?.delete(mine);
   };
 }
 

@@ -178,6 +178,30 @@ export type Fault =
       readonly forMs: number;
       readonly syncMs: number;
     }
+  /** The node does not hear answers to its probes of these others, or hears them late. */
+  | {
+      readonly kind: 'deaf';
+      readonly at: number;
+      readonly node: number;
+      readonly of: readonly number[];
+      readonly forMs: number;
+      readonly lateMs?: number;
+    }
+  /** A source of membership that has fallen behind tells the node where these others were, and of nodes that have gone. */
+  | {
+      readonly kind: 'oldView';
+      readonly at: number;
+      readonly node: number;
+      readonly of: readonly number[];
+    }
+  /** What is about the document and about nodes comes a second time, up to so much later. */
+  | {
+      readonly kind: 'echo';
+      readonly at: number;
+      readonly forMs: number;
+      readonly rate: number;
+      readonly lateMs: number;
+    }
   | { readonly kind: 'damage'; readonly at: number; readonly node: number; readonly key: number }
   | { readonly kind: 'clockJump'; readonly at: number; readonly node: number; readonly byMs: number }
   /**

@@ -24,7 +24,7 @@ const FACTS = [
 const KINDS = [
   ...['clockJump', 'clog', 'crash', 'cut', 'damage', 'diskError', 'oldDisk', 'pause', 'restart', 'slowDisk'],
   'storm',
-  ...['crashIn', 'crashIn:standIn', 'crashIn:reaping'],
+  ...['crashIn', 'crashIn:standIn', 'crashIn:reaping', 'deaf', 'oldView', 'echo', 'move'],
   ...['wipe', 'tornBatch', 'keptBatch', 'failedBatch', 'loss', 'duplicate', 'unroutable'],
   ...['cut:symmetric', 'cut:oneWay', 'cut:isolated', 'cut:split', 'cut:swizzle', 'clog:link', 'clog:swizzle'],
 ];

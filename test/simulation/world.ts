@@ -62,7 +62,8 @@ export function createWorld(plan: Plan, keepsLines: boolean): World {
   const settings = settingsOf(plan, digests);
   const traps = createTraps((node, key) => placeOf(key).includes(node));
   const witness = withTraps(judge.witness, traps);
-  const parts = { ...plan, schedule, trace, figures, network, settings, seeds: ids, witness };
+  const seeds = (): ReadonlyMap<NodeId, string> => new Map(machines.map(({ id, address }) => [id, address]));
+  const parts = { ...plan, schedule, trace, figures, network, settings, seeds, witness };
   for (const [index, id] of ids.entries()) {
     machines.push(createMachine({ ...parts, index, id, clock: plan.clocks[index]! }));
   }

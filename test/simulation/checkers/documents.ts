@@ -4,7 +4,7 @@ import type { Scene } from './scene.js';
 import type { Step } from './wire.js';
 
 /**
- * Judges the documents that nodes adopt: one for each epoch (R7), and a directory that takes the place of a lost one
+ * Judges the documents that nodes adopt: one for each epoch (R7), never an older one than before (I13), and a directory that takes the place of a lost one
  * begins as one that is being rebuilt (R10).
  */
 export function createDocumentChecker(
@@ -31,9 +31,16 @@ export function createDocumentChecker(
     }
   };
   return {
-    stepped: ({ node, effects }) => {
+    stepped: ({ node, directory, effects }) => {
       for (const effect of effects) {
-        if (effect.type === 'keepDocument') note(effect.document, node);
+        if (effect.type === 'keepDocument') {
+          note(effect.document, node);
+          const epoch = directory.cluster?.document.epoch ?? 0;
+          if (effect.document.epoch <= epoch) {
+            const back = `${String(epoch)} to ${String(effect.document.epoch)}`;
+            report('I13', `${node} goes back from the document of epoch ${back}`);
+          }
+        }
         if (effect.type === 'keepCluster') note(effect.cluster.document, node);
       }
     },

@@ -14,6 +14,7 @@ import type { SendLine, ValueId } from '../../../scripts/workload/log.js';
 import { versionLedger } from '../../../scripts/workload/versionLedger.js';
 import type { Clock, Key } from '../../../services/node/core/types.js';
 import { covers } from '../../../services/node/core/versioning/clock.js';
+import { actorsOf } from '../directory.js';
 import type { Answer, Request } from '../requests.js';
 import type { DotLedger } from './dots.js';
 import { type Scene, sendLine, valuesOf } from './scene.js';
@@ -130,7 +131,8 @@ function checkVersion(
   const accounted = withAncestors(history, [...values, ...deletesOf(state, key)]);
   const surplus = dots
     .coveredBy(key, clock)
-    .filter((value) => !accounted.has(value) && !isDoubled(state, value));
+    .filter((value) => !accounted.has(value) && !isDoubled(state, value))
+    .filter((value) => !isDamaged(state, key, value));
   if (surplus.length > 0) {
     const came = `[${values.join(' ')}]`;
     scene.report(
@@ -138,6 +140,14 @@ function checkVersion(
       `the version of request ${String(n)} of ${key} came with ${came} and covers [${surplus.join(' ')}]`,
     );
   }
+}
+
+/** Its minter has lost the record, and covers the dot by the next one that it mints; whether another has it is I2's to say. */
+function isDamaged({ scene, dots }: State, key: Key, value: ValueId): boolean {
+  const damaged = scene.directories().filter(({ damagedOnce }) => damagedOnce.has(key));
+  return dots.dotsOf(value, undefined).some(({ actor }) => {
+    return damaged.some((directory) => actorsOf(directory).includes(actor));
+  });
 }
 
 function isCovered(dots: DotLedger, value: ValueId, requestId: string | undefined, clock: Clock): boolean {

@@ -80,7 +80,11 @@ export function checkReaped(
 function checkDrop(scene: Scene, { node, directory }: Step, key: Key): void {
   const bytes = directory.records.get(key);
   const dropped = bytes && decodeRecord(bytes);
-  if (!dropped || !isTombstone(dropped) || !scene.primaries(key).includes(node)) return;
+  if (!dropped || !scene.primaries(key).includes(node)) return;
+  if (!isTombstone(dropped)) {
+    scene.report('I13', `${node} forgets the values of ${key}, which it holds`);
+    return;
+  }
   for (const other of scene.currentDirectories()) {
     const theirs = other.records.get(key);
     if (!theirs || !supersedes(dropped, decodeRecord(theirs))) continue;

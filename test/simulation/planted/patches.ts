@@ -268,6 +268,54 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     ],
   },
   {
+    // It comes back at another address, and the answers that would have that listed go to the old one.
+    name: 'moved-node-not-found',
+    breaks: ['liveness', 'R7', 'I12'],
+    patches: [
+      {
+        file: `${CORE}/membership/founding.js`,
+        find: 'this.#welcome.announce(this.#cluster);',
+        replace: '',
+      },
+    ],
+  },
+  {
+    // Who seems to be gone holds nothing any more: the next nodes clockwise take its place.
+    name: 'small-view-moves-data',
+    breaks: ['I1', 'I2', 'I7', 'I12', 'I13'],
+    patches: [
+      {
+        file: `${CORE}/node/parts.js`,
+        find: 'this.replicaSet = replicaSetsByKey(',
+        replace: `const isThere = (node) => node === options.self || this.membership.isAlive(node);
+        const asSeen = (set) => {
+            const all = [...set.primaries, ...set.fallbacks];
+            const there = [...all.filter(isThere), ...all.filter((node) => !isThere(node))];
+            const primaries = there.slice(0, set.primaries.length);
+            return { ...set, primaries, fallbacks: all.filter((node) => !primaries.includes(node)) };
+        };
+        const seen = (of) => (key) => asSeen(of(key));
+        this.replicaSet = ((...parts) => seen(replicaSetsByKey(...parts)))(`,
+      },
+    ],
+  },
+  {
+    name: 'older-document-taken-back',
+    breaks: ['I13', 'R7'],
+    patches: [
+      {
+        file: `${CORE}/membership/documents.js`,
+        find: 'document.epoch <= this.#newestEpoch)',
+        replace: 'document.epoch === this.#newestEpoch)',
+      },
+    ],
+  },
+  {
+    name: 'old-address-believed',
+    breaks: ['liveness', 'R4', 'I12'],
+    patches: [{ file: `${CORE}/membership/membership.js`, find: 'this.#lookAgain(nowMs);', replace: '' }],
+  },
+  {
     name: 'tree-not-updated',
     breaks: ['I12'],
     patches: [

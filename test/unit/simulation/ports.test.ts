@@ -150,12 +150,15 @@ function pair(plan: { lossRate?: number; duplicationRate?: number } = {}) {
   });
   const heard: string[] = [];
   const gates = new Map([N1, N2].map((id) => [id, createGate()]));
-  const open = (id: NodeId) =>
-    network.open(id, gates.get(id)!, {
+  const open = (id: NodeId, address = 'here') => {
+    const bus = network.open(id, address, gates.get(id)!, {
       onMessage: (from, message) => heard.push(`${id} got ${message.type} of ${from}`),
       onUnroutable: (to, message) => heard.push(`${id} got back ${message.type} to ${to}`),
     });
-  return { schedule, network, heard, gates, bus: open(N1), other: open(N2) };
+    for (const other of [N1, N2]) bus.connect(other, 'here');
+    return bus;
+  };
+  return { schedule, network, heard, gates, open, bus: open(N1), other: open(N2) };
 }
 
 describe('the simulated network', () => {
@@ -176,6 +179,17 @@ describe('the simulated network', () => {
     bus.send(N2, PING, 100);
     await schedule.run(200);
     expect(heard).toEqual(['n1 got back ping to n2', 'n1 got back ping to n2']);
+  });
+
+  it('reaches a node only where it is', async () => {
+    const { bus, heard, schedule, open } = pair();
+    open(N2, 'there');
+    bus.send(N2, PING, 100);
+    await schedule.run(100);
+    bus.connect(N2, 'there');
+    bus.send(N2, PING, 100);
+    await schedule.run(200);
+    expect(heard).toEqual(['n1 got back ping to n2', 'n2 got ping of n1']);
   });
 
   it('cuts one way only, without a word, until the cut is taken back', async () => {
@@ -207,6 +221,35 @@ describe('the simulated network', () => {
     await schedule.run(1000);
     expect(heard.length / 2000).toBeGreaterThan(0.95);
     expect(heard.length / 2000).toBeLessThan(1.15);
+  });
+
+  it('loses answers to probes, or holds them back, while it is told to', async () => {
+    const { bus, heard, schedule, network } = pair();
+    const PONG: Message = { ...PING, type: 'pong' };
+    const heals = [network.hush(['n1>n2'], 500), network.hush(['n1>n2'])];
+    bus.send(N2, PONG, 100);
+    bus.send(N2, PING, 100);
+    await schedule.run(1000);
+    expect(heard).toEqual(['n2 got ping of n1']);
+    heals[1]!();
+    bus.send(N2, PONG, 100);
+    await schedule.run(1400);
+    expect(heard).toHaveLength(1);
+    await schedule.run(2000);
+    expect(heard[1]).toBe('n2 got pong of n1');
+  });
+
+  it('repeats documents much later, and requests never', async () => {
+    const { bus, heard, schedule, network } = pair();
+    const heal = network.echo({ rate: 0, lateMs: 1000 });
+    bus.send(N2, { type: 'document', request: 1, document: '{}' }, 100);
+    bus.send(N2, { type: 'fetchDocument', request: 1, epoch: 1 }, 100);
+    await schedule.run(2000);
+    expect(heard.filter((line) => line.includes('document'))).toHaveLength(2);
+    heal();
+    bus.send(N2, { type: 'document', request: 1, document: '{}' }, 100);
+    await schedule.run(4000);
+    expect(heard).toHaveLength(4);
   });
 
   it('keeps what comes for a stopped process, and forgets what comes for a dead one', async () => {

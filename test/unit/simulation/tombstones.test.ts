@@ -19,10 +19,10 @@ const TICK = { type: 'tick', sequence: 1 } as const;
 const TOMBSTONE = record({ a2: '' }, 'a2');
 
 describe('the judge of tombstones', () => {
-  function forget(theirs: VersionedRecord | undefined) {
+  function forget(theirs: VersionedRecord | undefined, own = TOMBSTONE) {
     const { scene, dots, broken, directories } = handMadeScene();
     const [directory, other] = [directories.get(N1)![0]!, directories.get(N2)![0]!];
-    directory.records.set(KEY, encodeRecord(TOMBSTONE));
+    directory.records.set(KEY, encodeRecord(own));
     if (theirs) other.records.set(KEY, encodeRecord(theirs));
     createTombstoneChecker(scene, dots, PLAN).stepped({
       node: N1,
@@ -43,6 +43,10 @@ describe('the judge of tombstones', () => {
     expect(forget(undefined)).toEqual([]);
     expect(forget(record({ b1: 'w3' }, 'a2 b1'))).toEqual([]);
     expect(forget(record({ b1: 'w3' }))).toEqual([]);
+  });
+
+  it('finds values that are forgotten by one that holds them, whatever it thinks of the others (I13)', () => {
+    expect(forget(undefined, record({ a2: 'w1' }))).toEqual(['I13']);
   });
 
   function keep(wallMs: number, hinted: boolean) {

@@ -77,6 +77,12 @@ export class LivenessView {
     return this.#peers.get(node)?.state === 'alive';
   }
 
+  /** Whether it has not answered for so long that it would be suspect, as of the last tick. */
+  isSilent(node: NodeId): boolean {
+    const peer = this.#peers.get(node);
+    return peer !== undefined && (this.#lastTickMs ?? 0) - peer.lastAnswerMs >= this.#times.suspectAfterMs;
+  }
+
   /** It answered something that this node had asked. */
   answered(node: NodeId, nowMs: number): void {
     const peer = this.#peers.get(node);

@@ -42,6 +42,7 @@ export class Membership {
   #suspects: ReadonlySet<NodeId> = new Set();
   #own: Height;
   #keepHeightsAtMs = 0;
+  #lookAgainAtMs = 0;
 
   constructor(options: MembershipOptions) {
     this.#options = options;
@@ -109,8 +110,8 @@ export class Membership {
       const ping = { type: 'ping', request: PROBE, epoch, heights: this.#tell(node) } as const;
       outbox.send(node, ping, nowMs + nodeTimeoutMs);
     }
-    for (const node of changes.suspected) this.#lookAgain(node);
     if (changes.suspected.length > 0 || changes.recovered.length > 0) this.#suspects = this.#notAlive();
+    this.#lookAgain(nowMs);
     this.#keepHeights(nowMs);
     return changes;
   }
@@ -162,10 +163,17 @@ export class Membership {
     if (changed) this.#options.outbox.keepHeights(changed);
   }
 
-  /** Whoever said last where it is may have been wrong, or late: it is looked for where the document lists it (I13). */
-  #lookAgain(node: NodeId): void {
-    const listed = this.#document.nodes.find(({ id }) => id === node);
-    if (listed) this.#options.outbox.connect(node, listed.busAddress);
+  /**
+   * Whoever said last where a silent node is may have been wrong, or late: it is looked for where the document lists it
+   * (I13). Not often, so that one that says itself that it is elsewhere can be heard in between.
+   */
+  #lookAgain(nowMs: number): void {
+    const { nodeTimeoutMs, outbox, self } = this.#options;
+    if (nowMs < this.#lookAgainAtMs) return;
+    this.#lookAgainAtMs = nowMs + nodeTimeoutMs;
+    for (const { id, busAddress } of this.#document.nodes) {
+      if (id !== self && this.#liveness.isSilent(id)) outbox.connect(id, busAddress);
+    }
   }
 
   #notAlive(): ReadonlySet<NodeId> {
