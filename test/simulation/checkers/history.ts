@@ -164,7 +164,8 @@ function checkRead(state: State, request: Request, values: readonly ValueId[]): 
   if (quorum !== 'strict') return;
   const mustShow = (value: ValueId): boolean => {
     const facts = state.facts.get(value);
-    return facts?.strict === true && facts.wanted + wanted > state.scene.primaries(key).length;
+    if (!facts?.strict || lostHolders(state, key, facts) >= facts.wanted) return false;
+    return facts.wanted + wanted > state.scene.primaries(key).length;
   };
   report(state, { key, values, acknowledgedBefore }, where, 'I7', mustShow);
 }
@@ -208,9 +209,9 @@ function report(
  */
 function lostHolders({ scene }: State, key: Key, { strict, sentAtMs }: WriteFacts): number {
   const primaries = scene.primaries(key);
-  const nodes = scene.directories().flatMap(({ node, lostAtMs, quarantined, hinted }) => {
+  const nodes = scene.directories().flatMap(({ node, lostAtMs, damagedOnce, hinted }) => {
     const mayHold = primaries.includes(node) || (!strict && hinted.has(key));
-    return mayHold && ((lostAtMs ?? -1) >= sentAtMs || quarantined.has(key)) ? [node] : [];
+    return mayHold && ((lostAtMs ?? -1) >= sentAtMs || damagedOnce.has(key)) ? [node] : [];
   });
   return new Set(nodes).size;
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import type { Directory } from '../../simulation/directory.js';
 import { handMadeScene, intent, KEY, record } from './support/scene.js';
 
 describe('the judge of what clients saw', () => {
@@ -45,6 +46,30 @@ describe('the judge of what clients saw', () => {
     expect(gone()).toEqual([]);
     directories.get([...directories.keys()][0]!)![0]!.lostAtMs = 500;
     expect(gone()).toEqual(['I2']);
+  });
+
+  it('excuses it too where the records were damaged, though they were mended since, and in every read', () => {
+    const { written, read, broken, directories } = handMadeScene();
+    written('w1', 'a1');
+    const [first, second] = [...directories.values()].map(([directory]) => directory!) as [
+      Directory,
+      Directory,
+    ];
+    first.damagedOnce.add(KEY);
+    second.damagedOnce.add(KEY);
+    read('', []);
+    expect(broken()).toEqual([]);
+    second.damagedOnce.clear();
+    read('', []);
+    expect(broken()).toEqual(['I7']);
+  });
+
+  it('accepts a version that covers a write of which only its minter had the record, which was damaged', () => {
+    const { written, dots, broken, directories } = handMadeScene();
+    dots.note(KEY, record({ a1: 'w1' }), () => 'by hand');
+    [...directories.values()][0]![0]!.damagedOnce.add(KEY);
+    written('w2', 'a2', {}, 'a2');
+    expect(broken()).toEqual([]);
   });
 
   it('finds a value that came back after an acknowledged write had superseded it', () => {
