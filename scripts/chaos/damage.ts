@@ -103,9 +103,9 @@ async function restart(scene: Scene, end: () => Promise<unknown>): Promise<void>
 /** From now on the node is started again whenever it has ended: some damage makes LevelDB end the process. */
 function supervise({ victim, options }: Scene): void {
   const timer = setInterval(() => {
-    const { isRunning, exited } = victim.process();
-    if (isRunning()) return;
-    void exited.then(({ code, signal }) => {
+    const ended = victim.process();
+    if (ended.isRunning()) return;
+    void ended.exited.then(({ code, signal }) => {
       options.say(`${victim.id} ended (${String(code ?? signal)}), and is started again`);
     });
     victim.start({ founding: false });
