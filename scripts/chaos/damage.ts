@@ -1,19 +1,10 @@
-import {
-  appendFileSync,
-  closeSync,
-  existsSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  readSync,
-  rmSync,
-  statSync,
-  truncateSync,
-  writeSync,
-} from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { metricOf, waitForPeers, type NodeView } from '../support/nodeViews.js';
+import { waitUntil } from '../support/processes.js';
 import type { SeparateNode } from '../support/separate.js';
+import { damageDatabase, type Damage } from './databaseFiles.js';
+import { readAll, writeAll } from './fewKeys.js';
 import {
   endScene,
   firstView,
@@ -31,18 +22,21 @@ import {
 /**
  * A node's database is damaged while it is down. `log`: a byte in the midst of a log is another; `table`: a table is cut in
  * half; `current`: the file that names the manifest is gone. The node has to notice, set the directory aside, and be
- * rebuilt by the others under another actor (R12). `torn`: all that a power cut leaves of a batch that was being written,
- * which is no damage: nobody was told of it.
+ * rebuilt by the others under another actor (R12). `block`: a byte in the midst of a table is another, which is found only
+ * when it is read; where LevelDB finds it, the node asks to be restarted, and is. `torn`: all that a power cut leaves of a
+ * batch that was being written, which is no damage: nobody was told of it.
  */
-export type Damage = 'log' | 'table' | 'current' | 'torn';
-
-export const DAMAGES: readonly Damage[] = ['log', 'table', 'current', 'torn'];
-
 export interface DamageOptions extends ScenarioOptions {
   readonly what: Damage;
 }
 
+/** Written once, before the load is warm, so that what is damaged is all that the node has of them. */
+const COLD = Array.from({ length: 600 }, (_, index) => `cold-${String(index)}`);
 const SET_ASIDE = 'db.damaged-1';
+const ASKS_FOR_RESTART = 'a file of the database is damaged: restart this node';
+const READ_TIMEOUT_MS = 90_000;
+const SUPERVISED_EVERY_MS = 500;
+const DAMAGED_RECORDS = 'rondo_storage_damaged_total';
 const QUARANTINED = 'rondo_storage_directories_quarantined_total';
 
 /** Rejects where the cluster cannot be started, or the node does not come back at all. */
@@ -51,16 +45,22 @@ export async function runDamage(options: DamageOptions): Promise<ScenarioResult>
   const scene = await setScene(options);
   const { cluster, load, victim } = scene;
   const first = await firstView(scene);
+  await writeAll(cluster.urls, COLD);
   await load.reach(0.3);
-  if (what === 'table') await restart(scene);
+  // In order, or two violent ends in a row would have every block verified at the start.
+  if (what === 'table' || what === 'block') await restart(scene, () => victim.stop());
   await load.reach(0.6);
   const resources = snapshot(cluster);
   load.workload.mark('fault');
   await killVictim(scene);
-  const done = damage(join(victim.dataDir, 'db'), what);
+  const done = damageDatabase(join(victim.dataDir, 'db'), what);
   say(`${victim.id} killed with ${String(load.workload.inFlight())} requests in flight; ${done}`);
   victim.start({ founding: false });
   const startedMs = performance.now();
+  if (what === 'block') {
+    supervise(scene);
+    await untilRead(scene);
+  }
   const after = await firstView(scene);
   await waitForPeers(cluster.urls);
   load.workload.mark('healed');
@@ -68,7 +68,7 @@ export async function runDamage(options: DamageOptions): Promise<ScenarioResult>
   const rebuilt = await untilRebuilt(scene, startedMs);
   await load.reach(1);
   const noticed = await whyNotTreated(scene.victim, what, [first, after]);
-  return endScene(scene, {
+  const result = await endScene(scene, {
     resources: paired(resources, snapshot(cluster)),
     figures: [
       ['damage', done],
@@ -77,71 +77,54 @@ export async function runDamage(options: DamageOptions): Promise<ScenarioResult>
     ],
     broken: [...noticed, ...rebuilt.broken],
   });
+  return { ...result, broken: [...result.broken, ...(await whyNotRead(cluster.nodes))] };
+}
+
+/** Each node reads for itself: R=1. */
+async function whyNotRead(nodes: readonly SeparateNode[]): Promise<string[]> {
+  const faults = nodes.map(async ({ id, url }) => {
+    const answers = await readAll(url, COLD, { minNumReads: 1, quorum: 'sloppy' });
+    const wrong = COLD.filter((key, index) => answers[index]?.values?.join() !== key);
+    return wrong.length === 0
+      ? []
+      : [`${id} does not give ${String(wrong.length)} keys of before as they were`];
+  });
+  return (await Promise.all(faults)).flat();
 }
 
 /** A start makes a table of what is in the log. */
-async function restart(scene: Scene): Promise<void> {
-  await killVictim(scene);
+async function restart(scene: Scene, end: () => Promise<unknown>): Promise<void> {
+  await end();
   scene.victim.start({ founding: false });
   await scene.cluster.waitReady();
   await waitForPeers(scene.cluster.urls);
 }
 
-/** Damages the closed database in `directory`, and says how. */
-function damage(directory: string, what: Damage): string {
-  switch (what) {
-    case 'log':
-      return flipInMidst(newest(directory, '.log'));
-    case 'table':
-      return cutInHalf(newest(directory, '.ldb'));
-    case 'current':
-      rmSync(join(directory, 'CURRENT'));
-      return 'CURRENT removed';
-    case 'torn':
-      return appendTornBatch(newest(directory, '.log'));
-  }
+/** From now on the node is started again whenever it has ended: some damage makes LevelDB end the process. */
+function supervise({ victim, options }: Scene): void {
+  const timer = setInterval(() => {
+    const ended = victim.process();
+    if (ended.isRunning()) return;
+    void ended.exited.then(({ code, signal }) => {
+      options.say(`${victim.id} ended (${String(code ?? signal)}), and is started again`);
+    });
+    victim.start({ founding: false });
+  }, SUPERVISED_EVERY_MS);
+  options.cleanup.defer('no longer start the node again', () => {
+    clearInterval(timer);
+  });
 }
 
-/** The numbers of LevelDB's files have six digits. Throws where there is none. */
-function newest(directory: string, extension: string): string {
-  const names = readdirSync(directory).filter((name) => name.endsWith(extension));
-  const last = names.sort().at(-1);
-  if (last === undefined) throw new Error(`there is no ${extension} in ${directory}: the run is too small`);
-  return join(directory, last);
-}
-
-function flipInMidst(file: string): string {
-  const at = Math.floor(statSync(file).size / 2);
-  const fd = openSync(file, 'r+');
-  const byte = Buffer.alloc(1);
-  readSync(fd, byte, 0, 1, at);
-  byte.writeUInt8(byte.readUInt8() ^ 0xff);
-  writeSync(fd, byte, 0, 1, at);
-  closeSync(fd);
-  return `byte ${String(at)} of ${file} flipped`;
-}
-
-function cutInHalf(file: string): string {
-  const { size } = statSync(file);
-  truncateSync(file, Math.floor(size / 2));
-  return `${file} cut from ${String(size)} to ${String(Math.floor(size / 2))} bytes`;
-}
-
-/** LevelDB cuts its logs into blocks; no piece of a batch crosses the end of one. */
-const BLOCK_BYTES = 32 * 1024;
-/** Checksum, length and type of a piece. */
-const HEADER_BYTES = 7;
-const TORN_BYTES = 20;
-
-/** The beginning of the log's first batch once more, which is the beginning of a batch as good as any. */
-function appendTornBatch(file: string): string {
-  const log = readFileSync(file);
-  const room = BLOCK_BYTES - (log.length % BLOCK_BYTES);
-  // Where no head fits into what is left of a block, LevelDB leaves zeros.
-  const filler = Buffer.alloc(room < HEADER_BYTES ? room : 0);
-  const length = room < HEADER_BYTES ? TORN_BYTES : Math.min(room, TORN_BYTES);
-  appendFileSync(file, Buffer.concat([filler, log.subarray(0, length)]));
-  return `${String(length)} bytes of a batch appended to ${file}`;
+/** Until the rotten block was met; where LevelDB met it, which it counts as its own damage, the node is restarted. */
+async function untilRead(scene: Scene): Promise<void> {
+  const { victim, options } = scene;
+  const asks = (): boolean => readFileSync(victim.outputFile, 'utf8').includes(ASKS_FOR_RESTART);
+  const isAside = (): boolean => existsSync(join(victim.dataDir, SET_ASIDE));
+  const isRead = async (): Promise<boolean> =>
+    asks() || isAside() || (await metricOf(victim.url, DAMAGED_RECORDS)) > 0;
+  await waitUntil('the damaged block is read', isRead, READ_TIMEOUT_MS);
+  options.say(`${victim.id} ${asks() ? 'asks to be restarted' : 'has put something aside'}`);
+  if (asks()) await killVictim(scene);
 }
 
 async function whyNotTreated(
@@ -153,6 +136,10 @@ async function whyNotTreated(
   const counted = await metricOf(url, QUARANTINED);
   const gauge = await metricOf(url, 'rondo_complete');
   const incomplete = gauge === 1 ? [] : ['the gauge rondo_complete is not 1 again'];
+  if (what === 'block' && before.actor === after.actor) {
+    const left = await metricOf(url, 'rondo_damaged_keys');
+    return [...incomplete, ...(left === 0 ? [] : [`${String(left)} damaged keys were not mended`])];
+  }
   if (what === 'torn') {
     const isAlarmed = before.actor !== after.actor || isAside || counted > 0;
     return [...incomplete, ...(isAlarmed ? ['a batch that was cut off was taken for damage'] : [])];
@@ -161,6 +148,6 @@ async function whyNotTreated(
     ...incomplete,
     ...whyNotNoticed(before, after),
     ...(isAside ? [] : [`the damaged directory was not kept as ${SET_ASIDE}`]),
-    ...(counted === 1 ? [] : [`${QUARANTINED} is ${String(counted)}`]),
+    ...(counted === 1 || what === 'block' ? [] : [`${QUARANTINED} is ${String(counted)}`]),
   ];
 }

@@ -1,12 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openStorageApi, type Answer, type ReadQuery, type StorageApi } from '../workload/storageApi.js';
 
-/** Keys that a scenario itself writes, reads and deletes, one after the other, and by more than one node. */
+/** Keys that a scenario itself writes, reads and deletes, a few at a time, and through more than one node. */
 
 const REQUEST_TIMEOUT_MS = 10_000;
 const ATTEMPTS_MAX = 20;
 const PAUSE_MS = 100;
 const VALUE_BYTES = 100;
+const AT_ONCE = 16;
 
 export interface WriteHow {
   readonly minNumWrites?: number;
@@ -64,7 +65,11 @@ async function eachKey(
     throw new Error(`${key} was not acknowledged: ${answer?.code ?? '?'}`);
   };
   try {
-    for (const [index, key] of keys.entries()) await one(key, index);
+    const left = keys.entries();
+    const worker = async (): Promise<void> => {
+      for (const [index, key] of left) await one(key, index);
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, worker));
   } finally {
     api.close();
   }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { runDamage, type Damage } from '../../scripts/chaos/damage.js';
+import { runDamage } from '../../scripts/chaos/damage.js';
+import type { Damage } from '../../scripts/chaos/databaseFiles.js';
 import { renderVerdict } from '../../scripts/workload/report.js';
 import { useStage } from './support/stage.js';
 

@@ -1,5 +1,6 @@
 import { Option, type Command } from 'commander';
-import { DAMAGES, runDamage, type Damage } from '../damage.js';
+import { runDamage } from '../damage.js';
+import { DAMAGES, type Damage } from '../databaseFiles.js';
 import { runRestore } from '../restore.js';
 import { onStage } from '../stage.js';
 import { runWipe, type Wiped } from '../wipe.js';
