@@ -104,6 +104,8 @@ export class Repair {
       onDamaged,
     });
     const epoch = (): number => port.epoch();
+    const holds = (partition: Partition): boolean => this.#holds(partition);
+    const isBusy = (key: Key): boolean => port.isWriting(key) || port.hasHint(key);
     const parts = { scans: this.#scans, trees: this.#trees, asks: this.#asks, outbox, timeoutMs, epoch };
     this.#comparisons = new Comparisons({
       ...parts,
@@ -122,28 +124,17 @@ export class Repair {
     this.#mending = new Mending({ ...parts, ...port, sources: (key) => this.#sources(key) });
     this.#strays = new Strays({
       ...parts,
+      ...port,
       partitions,
       everyMs: Math.min(STRAY_SCAN_MS_MAX, antiEntropyMs / STRAY_SCANS_A_TURN),
       afterMs: antiEntropyMs,
-      holds: (partition) => this.#holds(partition),
-      primaries: (key) => port.replicaSet(key).primaries,
-      isCaredFor: (key) => port.isWriting(key) || port.hasHint(key),
-      keepHint: (target, key) => {
-        port.keepHint(target, key);
-      },
-      isFull: () => port.hintsAreFull(),
-      onDamaged,
+      ...{ holds, onDamaged, isCaredFor: isBusy },
     });
-    this.#scrub = new Scrub({ ...options, trees: this.#trees, holds: (partition) => this.#holds(partition) });
+    this.#scrub = new Scrub({ ...options, trees: this.#trees, holds });
     this.#reapChecks = new ReapChecks({
-      graceMs,
-      outbox,
+      ...port,
+      ...{ graceMs, outbox, isBusy },
       holds: (key) => port.replicaSet(key).primaries.includes(options.self),
-      isComplete: () => port.isComplete(),
-      isBusy: (key) => port.isWriting(key) || port.hasHint(key),
-      reap: (item) => {
-        port.reap(item);
-      },
     });
     this.#reaping = new Reaping({
       ...options,

@@ -1,4 +1,5 @@
 import { rangeOf } from '../ring/position.js';
+import type { ReplicaSet } from '../ring/replicaSets.js';
 import type { Key, NodeId, Partition } from '../types.js';
 import type { Outbox } from '../protocol/outbox.js';
 import type { Scans } from './scans.js';
@@ -17,11 +18,11 @@ export interface StraysOptions {
   readonly scans: Scans;
   readonly outbox: Outbox;
   readonly holds: (partition: Partition) => boolean;
-  readonly primaries: (key: Key) => readonly NodeId[];
+  readonly replicaSet: (key: Key) => ReplicaSet;
   /** It is being written, or a hint says already whom it is for. */
   readonly isCaredFor: (key: Key) => boolean;
   readonly keepHint: (target: NodeId, key: Key) => void;
-  readonly isFull: () => boolean;
+  readonly hintsAreFull: () => boolean;
   readonly onDamaged: (key: Key) => void;
 }
 
@@ -50,13 +51,13 @@ export class Strays {
   }
 
   #scan(partition: Partition): void {
-    const { scans, partitions, onDamaged, isFull } = this.#options;
+    const { scans, partitions, onDamaged, hintsAreFull } = this.#options;
     this.#isScanning = true;
     const cancel = scans.start(rangeOf(partition, partitions), {
       page: ({ entries, damaged }) => {
         for (const { key } of entries) this.#owe(key);
         for (const key of damaged) onDamaged(key);
-        if (!isFull()) return;
+        if (!hintsAreFull()) return;
         cancel();
         this.#isScanning = false;
       },
@@ -67,9 +68,9 @@ export class Strays {
   }
 
   #owe(key: Key): void {
-    const { isCaredFor, primaries, keepHint, isFull, outbox } = this.#options;
-    if (isCaredFor(key) || isFull()) return;
+    const { isCaredFor, replicaSet, keepHint, hintsAreFull, outbox } = this.#options;
+    if (isCaredFor(key) || hintsAreFull()) return;
     outbox.observe('strayFound');
-    for (const node of primaries(key)) keepHint(node, key);
+    for (const node of replicaSet(key).primaries) keepHint(node, key);
   }
 }
