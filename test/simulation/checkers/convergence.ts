@@ -1,4 +1,4 @@
-import type { Key } from '../../../services/node/core/types.js';
+import type { ClusterDocument, Key, NodeId } from '../../../services/node/core/types.js';
 import { documentText } from '../../../services/node/core/membership/documentText.js';
 import { recordBytes } from '../../../services/node/core/versioning/record.js';
 import { decodeRecord } from '../../../services/node/core/versioning/recordCodec.js';
@@ -18,7 +18,7 @@ export function checkConvergence(
   cellBytesMax: number,
 ): void {
   checkDocuments(scene, machines);
-  checkRebuilt(scene, machines, keys);
+  checkRebuilt(scene, machines);
   for (const key of keys) {
     if (machines.some(({ directory }) => isTooLarge(directory, key, cellBytesMax))) continue;
     const primaries = scene.primaries(key);
@@ -57,11 +57,11 @@ function checkDocuments({ report }: Scene, machines: readonly Machine[]): void {
 }
 
 /** A node is complete again where enough others are, of everything that it holds (R10). */
-function checkRebuilt(scene: Scene, machines: readonly Machine[], keys: readonly Key[]): void {
+function checkRebuilt(scene: Scene, machines: readonly Machine[]): void {
   const complete = new Set(machines.filter(isComplete).map(({ id }) => id));
-  for (const { id, directory } of machines) {
+  for (const { id, directory, life } of machines) {
     if (complete.has(id)) continue;
-    const sets = keys.map((key) => scene.primaries(key)).filter((set) => set.includes(id));
+    const sets = setsOf(life?.node.view().document).filter((set) => set.includes(id));
     const isPossible = sets.every((set) => {
       const majority = Math.floor(set.length / 2) + 1;
       return set.filter((node) => complete.has(node)).length >= set.length - majority + 1;
@@ -71,6 +71,12 @@ function checkRebuilt(scene: Scene, machines: readonly Machine[], keys: readonly
       scene.report('R10', `${id} is not complete, though enough others are`);
     }
   }
+}
+
+/** Of every partition, whether it has a key or not: two that are both rebuilt may wait for each other in one without. */
+function setsOf(document: ClusterDocument | undefined): readonly (readonly NodeId[])[] {
+  const { nodes = [], placement = [] } = document ?? {};
+  return placement.map(({ now }) => now.flatMap((index) => nodes[index]?.id ?? []));
 }
 
 /** No node takes it from another. */
