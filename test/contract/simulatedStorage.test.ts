@@ -64,7 +64,7 @@ describe('storage contract: simulated', () => {
       life = running(directory, disk);
     },
     async damage(key) {
-      damageRecord(directory, key);
+      damageRecord(directory, key, 0);
     },
   });
 

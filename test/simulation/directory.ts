@@ -24,8 +24,8 @@ export interface Directory {
   readonly witnessed: Map<Key, Clock>;
   /** Not on the disk but for the judge: keys for which a hint was ever durable here. */
   readonly hinted: Set<Key>;
-  /** Not on the disk but for the judge: keys of which a record was damaged, whether it was mended since or not. */
-  readonly damagedOnce: Set<Key>;
+  /** Not on the disk but for the judge: keys of which a record was damaged, when it was last, whether it was mended since or not. */
+  readonly damagedAtMs: Map<Key, number>;
   /** Not on the disk but for the judge: how many hints the life that is led on it began with. */
   hintsAtOpening: number;
   /** Not on the disk but for the judge: the actors that it has renounced. */
@@ -125,7 +125,7 @@ export function copyDirectory(directory: Directory): Directory {
     ...directory,
     records: new Map(directory.records),
     quarantined: new Set(directory.quarantined),
-    damagedOnce: new Set(directory.damagedOnce),
+    damagedAtMs: new Map(directory.damagedAtMs),
     hints: new Map(directory.hints),
     witnessed: new Map(directory.witnessed),
     hinted: new Set(directory.hinted),
@@ -148,10 +148,10 @@ export function actorsOf({ actor, formerActors, spareActors }: Directory): reado
 }
 
 /** The record's checksum does not hold any more. */
-export function damageRecord(directory: Directory, key: Key): boolean {
+export function damageRecord(directory: Directory, key: Key, atMs: number): boolean {
   if (!directory.records.delete(key)) return false;
   directory.quarantined.add(key);
-  directory.damagedOnce.add(key);
+  directory.damagedAtMs.set(key, atMs);
   return true;
 }
 
@@ -160,7 +160,7 @@ function emptyDirectory(node: NodeId): Omit<Directory, 'actor' | 'complete' | 'v
   const judged = {
     witnessed: new Map(),
     hinted: new Set<Key>(),
-    damagedOnce: new Set<Key>(),
+    damagedAtMs: new Map<Key, number>(),
     formerActors: [],
     spareActors: [],
   };

@@ -193,7 +193,7 @@ export function createMachine(parts: MachineParts): Machine {
       const random = stream(state.seed, actorStream(state));
       state.directories.push(remakeDirectory(machine.directory, what, random));
     },
-    damage: (key) => damageRecord(machine.directory, key),
+    damage: (key) => damageRecord(machine.directory, key, state.schedule.nowMs),
     replaceDirectory: (old) => {
       const lost = machine.directory;
       lost.lostAtMs = state.schedule.nowMs;

@@ -154,7 +154,7 @@ function forgotten(
   owed.delete(name);
   left.delete(name);
   // Of a damaged record only what was stored since can be given.
-  if (!clock || directory.damagedOnce.has(key)) return;
+  if (!clock || directory.damagedAtMs.has(key)) return;
   const { scene } = state;
   // A copy that its target has for nothing is kept: anti-entropy will hand it over.
   const current = scene.directoriesOf(target).at(-1);

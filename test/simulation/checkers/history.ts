@@ -144,7 +144,7 @@ function checkVersion(
 
 /** Its minter has lost the record, and covers the dot by the next one that it mints; whether another has it is I2's to say. */
 function isDamaged({ scene, dots }: State, key: Key, value: ValueId): boolean {
-  const damaged = scene.directories().filter(({ damagedOnce }) => damagedOnce.has(key));
+  const damaged = scene.directories().filter(({ damagedAtMs }) => damagedAtMs.has(key));
   return dots.dotsOf(value, undefined).some(({ actor }) => {
     return damaged.some((directory) => actorsOf(directory).includes(actor));
   });
@@ -209,9 +209,10 @@ function report(
  */
 function lostHolders({ scene }: State, key: Key, { strict, sentAtMs }: WriteFacts): number {
   const primaries = scene.primaries(key);
-  const nodes = scene.directories().flatMap(({ node, lostAtMs, damagedOnce, hinted }) => {
+  const nodes = scene.directories().flatMap(({ node, lostAtMs, damagedAtMs, hinted }) => {
     const mayHold = primaries.includes(node) || (!strict && hinted.has(key));
-    return mayHold && ((lostAtMs ?? -1) >= sentAtMs || damagedOnce.has(key)) ? [node] : [];
+    const lastLossMs = Math.max(lostAtMs ?? -1, damagedAtMs.get(key) ?? -1);
+    return mayHold && lastLossMs >= sentAtMs ? [node] : [];
   });
   return new Set(nodes).size;
 }

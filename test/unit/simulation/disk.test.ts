@@ -141,7 +141,7 @@ describe('the simulated disk, beside its records', () => {
 
   it('forgets with a dropped record that it was damaged', async () => {
     const directory = await used();
-    damageRecord(directory, KEY);
+    damageRecord(directory, KEY, 0);
     const { change, schedule, storage } = disk(directory);
     change(drop);
     await schedule.run(100);

@@ -2,6 +2,9 @@ import { describe, expect, it } from '@jest/globals';
 import type { Directory } from '../../simulation/directory.js';
 import { handMadeScene, intent, KEY, record } from './support/scene.js';
 
+/** Behind all that is written in the tests. */
+const LATER_MS = 1e6;
+
 describe('the judge of what clients saw', () => {
   it('accepts a history without faults', () => {
     const { written, read, broken, checker } = handMadeScene();
@@ -55,11 +58,11 @@ describe('the judge of what clients saw', () => {
       Directory,
       Directory,
     ];
-    first.damagedOnce.add(KEY);
-    second.damagedOnce.add(KEY);
+    first.damagedAtMs.set(KEY, LATER_MS);
+    second.damagedAtMs.set(KEY, LATER_MS);
     read('', []);
     expect(broken()).toEqual([]);
-    second.damagedOnce.clear();
+    second.damagedAtMs.set(KEY, -1);
     read('', []);
     expect(broken()).toEqual(['I7']);
   });
@@ -67,7 +70,7 @@ describe('the judge of what clients saw', () => {
   it('accepts a version that covers a write of which only its minter had the record, which was damaged', () => {
     const { written, dots, broken, directories } = handMadeScene();
     dots.note(KEY, record({ a1: 'w1' }), () => 'by hand');
-    [...directories.values()][0]![0]!.damagedOnce.add(KEY);
+    [...directories.values()][0]![0]!.damagedAtMs.set(KEY, LATER_MS);
     written('w2', 'a2', {}, 'a2');
     expect(broken()).toEqual([]);
   });

@@ -113,10 +113,10 @@ describe('the simulated disk', () => {
     const directory = fresh();
     const { write, schedule, storage } = disk(directory);
     const found: unknown[] = [];
-    expect(damageRecord(directory, KEYS[0]!)).toBe(false);
+    expect(damageRecord(directory, KEYS[0]!, 0)).toBe(false);
     write(KEYS[0]!, record({ a1: 'w1' }), 1);
     await schedule.run(100);
-    expect(damageRecord(directory, KEYS[0]!)).toBe(true);
+    expect(damageRecord(directory, KEYS[0]!, 0)).toBe(true);
     storage.read(KEYS[0]!, (result) => found.push(result));
     write(KEYS[0]!, record({ a2: 'w2' }), 2);
     await schedule.run(200);
