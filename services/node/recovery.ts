@@ -99,10 +99,24 @@ async function ownerOf(dataDir: string): Promise<NodeId> {
 }
 
 async function clustersOf(dataDir: string): Promise<KeptClusters & { readonly now: Cluster }> {
-  const { now, before } = await readKeptClusters(dataDir);
+  const { now, before } = await sound(readKeptClusters(dataDir));
   if (now) return { now, before };
   const hint = 'Recover another survivor: when that runs, this one learns the document from it';
   throw new RecoveryError('refused', `${dataDir} belongs to no cluster: it has no cluster.json`, hint);
+}
+
+/** A file that is no good is for a person to replace; what the operating system says stays as it is. */
+async function sound<T>(reading: Promise<T>): Promise<T> {
+  try {
+    return await reading;
+  } catch (error) {
+    if (!(error instanceof Error) || 'code' in error) throw error;
+    throw new RecoveryError(
+      'refused',
+      error.message,
+      'Use the data directory, or the file, of another survivor',
+    );
+  }
 }
 
 /** The same command as the last one leads to where the directory is. */
@@ -122,7 +136,7 @@ const hexHash = (text: string): string => createHash('sha256').update(text).dige
 
 /** The key of versions outlasts a recovery, and tells whether it is the same cluster that was recovered. */
 async function moveTo(from: Cluster, path: string, node: NodeId): Promise<Move> {
-  const to = await readClusterFile(path);
+  const to = await sound(readClusterFile(path));
   if (!to) throw new RecoveryError('refused', `there is no file ${path}`, 'Name a copy of cluster.json');
   const move = { from, to };
   if (to.document.clusterId === from.document.clusterId) return move;

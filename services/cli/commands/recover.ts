@@ -6,7 +6,7 @@ import { counted, printable } from '../view/text.js';
 
 interface RecoverOptions {
   readonly dataDir: string;
-  readonly lost: readonly string[];
+  readonly lost?: readonly string[];
   readonly document?: string;
   readonly acceptLoss?: boolean;
   readonly yes?: boolean;
@@ -19,7 +19,7 @@ these held is given up. It works on the files of a node that does not run:
 
   1. Stop all survivors.
   2. Run the same command on the data directory of each; all have to print the same cluster id.
-  3. Start them as before, without --expect-nodes.
+  3. Start them as before.
 
 Where they print different ids, the survivors had documents of different epochs (it prints them): the one with the highest
 epoch counts. Copy its cluster.json, and have every other survivor adopt that with --document.
@@ -48,13 +48,13 @@ export function recoverCommand(maker: CommandMaker): Command {
     .action(action(maker, recover));
 }
 
-function idList(text: string, before: readonly string[]): string[] {
+function idList(text: string, before: readonly string[] = []): string[] {
   const ids = text.split(',').map((id) => id.trim());
   return [...new Set([...before, ...ids.filter((id) => id !== '')])];
 }
 
 async function recover(context: Context, _args: readonly string[], command: Command): Promise<ExitCode> {
-  const { dataDir, lost, document: documentFile, acceptLoss, yes } = command.opts<RecoverOptions>();
+  const { dataDir, lost = [], document: documentFile, acceptLoss, yes } = command.opts<RecoverOptions>();
   if ((documentFile === undefined) === (lost.length === 0)) {
     throw usageError('say either who is --lost, or which --document to adopt', 'See --help');
   }

@@ -129,6 +129,10 @@ describe('rondo recover', () => {
       const run = await recover(folder, ...DO);
       expect(run).toMatchObject({ exit: 2 });
       expect(run.err).toContain('belongs to no cluster');
+      await writeFile(join(folder, 'cluster.json'), '{}');
+      const damaged = await recover(folder, ...DO);
+      expect(damaged).toMatchObject({ exit: 2 });
+      expect(damaged.err).toContain('does not say which cluster');
     });
   });
 
