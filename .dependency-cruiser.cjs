@@ -16,6 +16,9 @@ const DURABLE_FILE = `${NODE}/durableFile[.]ts$`;
 // Which nodes run on this machine, and the process that keeps them running.
 const SUPERVISOR = `${NODE}/(supervisor|localCluster)([.]ts$|/)`;
 
+// Moves a data directory whose node does not run into another cluster.
+const RECOVERY = `${NODE}/recovery[.]ts$`;
+
 const npm = (...names) => `(^|/)node_modules/(@types/)?(${names.join('|')})/`;
 
 /** The one part that may use a package, for the packages that stand for a database, a broker or a discovery service. */
@@ -105,6 +108,19 @@ const NODE_PARTS = [
     core: true,
   },
   { name: 'durable-file', from: DURABLE_FILE, may: VOCABULARY, core: true },
+  {
+    // Chooses adapters like main, but for files that no node has open.
+    name: 'recovery',
+    from: RECOVERY,
+    may: [
+      ...VOCABULARY,
+      PROTOCOL,
+      `${CORE}/membership/recovery[.]ts$`,
+      `${NODE}/adapters/(cluster-files|level-storage)/`,
+      `${NODE}/main/nodeName[.]ts$`,
+    ],
+    core: true,
+  },
   { name: 'node-main', from: `${NODE}/main([.]ts$|/)`, may: [`${NODE}/`], core: true },
 ];
 
@@ -112,7 +128,7 @@ const CLIENT_PARTS = [
   {
     name: 'cli',
     from: '^services/cli/',
-    may: ['^services/(cli|client)/', HTTP_CONTRACT, CONFIG, SUPERVISOR, npm('commander', 'zod')],
+    may: ['^services/(cli|client)/', HTTP_CONTRACT, CONFIG, SUPERVISOR, RECOVERY, npm('commander', 'zod')],
     core: true,
   },
   { name: 'client', from: '^services/client/', may: ['^services/client/', HTTP_CONTRACT], core: true },

@@ -6,6 +6,7 @@ import { getCommand } from './commands/get.js';
 import { importCommand } from './commands/import.js';
 import { nodesCommand } from './commands/nodes.js';
 import { putCommand } from './commands/put.js';
+import { recoverCommand } from './commands/recover.js';
 import { removeCommand } from './commands/remove.js';
 import { repairCommand } from './commands/repair.js';
 import { ringCommand } from './commands/ring.js';
@@ -59,6 +60,7 @@ function commands(maker: CommandMaker): Command[] {
     whereCommand(maker),
     repairCommand(maker),
     removeCommand(maker),
+    recoverCommand(maker),
     importCommand(maker),
     exportCommand(maker),
     verifyCommand(maker),

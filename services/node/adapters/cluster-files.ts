@@ -8,6 +8,7 @@ import type { Entropy } from '../ports/entropy.js';
 import type { Log } from '../ports/telemetry.js';
 import { clusterOf, clusterText } from './cluster-files/clusterText.js';
 import { type KeptFile, openKeptFile } from './cluster-files/keptFile.js';
+import { CLUSTER_FILE, VOTE_FILE } from './cluster-files/names.js';
 
 /** What a data directory knows of its cluster, in two small files beside the database (R7, R8). */
 export interface ClusterFiles extends ClusterStore {
@@ -24,8 +25,6 @@ export interface ClusterFilesOptions {
   readonly log: Log;
 }
 
-const CLUSTER_FILE = 'cluster.json';
-const VOTE_FILE = 'vote.json';
 const VOTER_BYTES = 8;
 
 /**

@@ -32,6 +32,11 @@ export async function chooseNodeId(dataDir: string, given: NodeId | '', entropy:
   return nodeId;
 }
 
+/** What the data directory says; changes nothing. */
+export async function keptNodeId(dataDir: string): Promise<NodeId | 'damaged' | undefined> {
+  return keptName(join(dataDir, NAME_FILE));
+}
+
 async function keptName(path: string): Promise<NodeId | 'damaged' | undefined> {
   try {
     const { nodeId } = JSON.parse(await readFile(path, 'utf8')) as { readonly nodeId?: unknown };
