@@ -3,6 +3,7 @@ import { EMPTY_CLOCK, mergeClocks } from '../../services/node/core/versioning/cl
 import { checkCompleteness, checkDurability, checkPunctuality } from './checkers/answers.js';
 import { checkConvergence } from './checkers/convergence.js';
 import { createDocumentChecker } from './checkers/documents.js';
+import { createRebuildChecker } from './checkers/rebuilds.js';
 import { createDotLedger } from './checkers/dots.js';
 import { createHistoryChecker } from './checkers/history.js';
 import { createDirectoryChecker } from './checkers/directories.js';
@@ -63,6 +64,7 @@ export function createJudge(
   const hints = createHintChecker(scene, plan.limits.cellBytesMax);
   const disks = createDirectoryChecker(scene);
   const documents = createDocumentChecker(scene, founded);
+  const rebuilds = createRebuildChecker(scene);
   const tombstones = createTombstoneChecker(scene, dots, plan);
   const open = new Set<number>();
   return {
@@ -72,7 +74,7 @@ export function createJudge(
         const step = { node: id, directory, event, effects, ...(sizes && { sizes }) };
         wire.stepped(step);
         mints.stepped(step);
-        for (const checker of [reads, hints, disks, documents, tombstones]) checker.stepped(step);
+        for (const checker of [reads, hints, disks, documents, rebuilds, tombstones]) checker.stepped(step);
       },
       durable: (directory, key, record) => {
         const before = directory.witnessed.get(key) ?? EMPTY_CLOCK;
