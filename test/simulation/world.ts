@@ -79,6 +79,7 @@ export function createWorld(plan: Plan, keepsLines: boolean): World {
 
 /** Every record is read again in as many turns of comparisons: before the end. */
 const SCRUBS_AFTER_TURNS = 4;
+const NEVER_MS = 1e9;
 
 /** What the judge sees, in this order: he has seen what a process was doing when it is caught. */
 function withTraps(witness: Witness, traps: Traps): Witness {
@@ -97,10 +98,11 @@ function withTraps(witness: Witness, traps: Traps): Witness {
 
 function settingsOf(plan: Plan, digests: Digests): MachineParts['settings'] {
   const { requestTimeoutMs, nodeTimeoutMs, antiEntropyMs, tombstoneGraceMs, limits } = plan;
-  const { partitions, replicas } = plan;
+  const { partitions, replicas, faults } = plan;
   return {
     ...{ digests, requestTimeoutMs, nodeTimeoutMs, antiEntropyMs, tombstoneGraceMs, limits },
-    scrubMs: SCRUBS_AFTER_TURNS * antiEntropyMs,
+    // Elsewhere trees are never built anew, so that one that is wrong shows.
+    scrubMs: faults.some(({ kind }) => kind === 'damage') ? SCRUBS_AFTER_TURNS * antiEntropyMs : NEVER_MS,
     founding: { expects: 0, partitions, replicas, clusterId: 'another', versionKey: SECRET },
   };
 }
