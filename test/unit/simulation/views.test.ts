@@ -36,6 +36,7 @@ describe('the judge of documents', () => {
       { ...first, epoch: 3 },
     ] as const;
     expect(adopt(second, third)).toEqual([]);
+    expect(adopt(second, third, third)).toEqual([]);
     expect(adopt(second, third, second)).toEqual(['I13']);
   });
 
