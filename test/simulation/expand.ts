@@ -1,9 +1,11 @@
+import { messageMsMax } from '../../services/node/core/repair/reaping.js';
 import { expandFaults } from './expandFaults.js';
 import { expandTombstones, type Tombstones } from './expandTombstones.js';
 import { expandViews } from './expandViews.js';
 import type {
   ClientPlan,
   ClockPlan,
+  Fault,
   NetworkPlan,
   Operation,
   OperationKind,
@@ -61,7 +63,9 @@ export function expandPlan(seed: Seed): Plan {
       rest: cluster.pick(['dead', 'cut']),
     },
     operations: [...operations, ...graves.operations].sort(byTime),
-    faults: [...usual, ...graves.faults, ...views].sort(byTime),
+    faults: [...usual, ...graves.faults, ...views]
+      .map((fault) => withinLife(fault, messageMsMax(tombstoneGraceMs)))
+      .sort(byTime),
   };
 }
 
@@ -72,6 +76,11 @@ const NO_GRAVES: Tombstones = { keys: 0, operations: [], faults: [] };
 
 function byTime(a: { readonly at: number }, b: { readonly at: number }): number {
   return a.at - b.at;
+}
+
+/** No message may live longer than reaping waits for it (R13), which a grace time of seconds makes short. */
+function withinLife(fault: Fault, lifeMs: number): Fault {
+  return fault.kind === 'clog' ? { ...fault, forMs: Math.min(fault.forMs, lifeMs) } : fault;
 }
 
 function indexes(count: number): number[] {
