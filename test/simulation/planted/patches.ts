@@ -238,8 +238,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     patches: [
       {
         file: `${CORE}/repair/reapChecks.js`,
-        find: "if (isBusy(key) || (holds(key) && !isComplete()))\n            return false;\n        if (result.status === 'missing')",
-        replace: "if (result.status === 'missing' || !holds(key))",
+        find: 'const isReplica = holds(key);',
+        replace: 'const isReplica = holds(key); if (!isReplica) return true;',
       },
     ],
   },
