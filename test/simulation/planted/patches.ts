@@ -166,8 +166,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     patches: [
       {
         file: `${CORE}/repair/readRepairs.js`,
-        find: "{ type: 'write', request, key, record }",
-        replace: "{ type: 'write', request, key, record, hintFor: node }",
+        find: "{ type: 'write', request, key, since: sinceOf(key), record }",
+        replace: "{ type: 'write', request, key, since: sinceOf(key), record, hintFor: node }",
       },
       {
         file: `${CORE}/replica/replica.js`,
