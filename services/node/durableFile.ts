@@ -1,7 +1,17 @@
-import { mkdir, open, rename } from 'node:fs/promises';
+import { mkdir, open, readFile, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 /** Small files that say what must not be forgotten. */
+
+/** `undefined` where there is no such file; rejects where it cannot be read. */
+export async function readTextIfThere(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
 
 /** Replaces a file so that after a crash it is either the old or the new one, and readable only by its owner. */
 export async function writeTextDurably(path: string, text: string): Promise<void> {

@@ -1,10 +1,9 @@
 import { mkdirSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { isWildcard, type StartConfig } from './config.js';
 import type { NodeId } from './core/types.js';
-import { writeJsonDurably } from './durableFile.js';
+import { readTextIfThere, writeJsonDurably } from './durableFile.js';
 
 /** What several nodes on one machine need before they start: a data folder that knows who they are, and free ports. */
 
@@ -60,13 +59,8 @@ export async function keepCluster(path: string, cluster: LocalCluster): Promise<
 
 /** `undefined` where there is no such file. */
 async function readCluster(path: string): Promise<LocalCluster | undefined> {
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
+  const text = await readTextIfThere(path);
+  if (text === undefined) return undefined;
   const cluster = parsed(text);
   if (isCluster(cluster)) return cluster;
   throw new SupervisorError(

@@ -1,9 +1,8 @@
-import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { isNodeName } from '../config/options.js';
 import type { NodeId } from '../core/types.js';
-import { writeJsonDurably } from '../durableFile.js';
+import { readTextIfThere, writeJsonDurably } from '../durableFile.js';
 import type { Entropy } from '../ports/entropy.js';
 
 const NAME_FILE = 'node.json';
@@ -38,11 +37,12 @@ export async function keptNodeId(dataDir: string): Promise<NodeId | 'damaged' | 
 }
 
 async function keptName(path: string): Promise<NodeId | 'damaged' | undefined> {
+  const text = await readTextIfThere(path);
+  if (text === undefined) return undefined;
   try {
-    const { nodeId } = JSON.parse(await readFile(path, 'utf8')) as { readonly nodeId?: unknown };
+    const { nodeId } = JSON.parse(text) as { readonly nodeId?: unknown };
     return typeof nodeId === 'string' && isNodeName(nodeId) ? nodeId : 'damaged';
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     if (error instanceof SyntaxError || error instanceof TypeError) return 'damaged';
     throw error;
   }

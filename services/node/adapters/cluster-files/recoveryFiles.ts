@@ -1,9 +1,8 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { voteText } from '../../core/membership/vote.js';
 import type { Vote } from '../../core/protocol/vote.js';
 import type { Cluster } from '../../core/types.js';
-import { writeTextDurably } from '../../durableFile.js';
+import { readTextIfThere, writeTextDurably } from '../../durableFile.js';
 import { clusterOf, clusterText } from './clusterText.js';
 import { CLUSTER_FILE, VOTE_FILE } from './names.js';
 
@@ -28,13 +27,8 @@ export async function readKeptClusters(directory: string): Promise<KeptClusters>
 
 /** undefined where there is no such file. */
 export async function readClusterFile(path: string): Promise<Cluster | undefined> {
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
+  const text = await readTextIfThere(path);
+  if (text === undefined) return undefined;
   try {
     return clusterOf(text);
   } catch (error) {
