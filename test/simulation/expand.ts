@@ -26,15 +26,13 @@ export function expandPlan(seed: Seed): Plan {
   const graceTimeouts = tombstones.pick([10, 10, 10, 20, 1000]);
   const hasGraves = tombstones.chance(GRAVES_CHANCE);
   const requestTimeoutMs = hasGraves ? SHORT_TIMEOUT_MS : usualTimeoutMs;
-  const tombstoneGraceMs = requestTimeoutMs * (hasGraves ? 10 : graceTimeouts);
+  const graceMs = requestTimeoutMs * (hasGraves ? 10 : graceTimeouts);
   const clients = expandClients(stream(seed, 'clients'), replicas);
   const liveness = stream(seed, 'liveness');
   const size = { nodes, keys, chaosMs, clients: clients.length };
   const operations = expandOperations(stream(seed, 'workload'), size);
-  const graves = hasGraves
-    ? expandTombstones(tombstones, { ...size, replicas, graceMs: tombstoneGraceMs })
-    : NO_GRAVES;
-  const usual = expandFaults(stream(seed, 'faults'), { ...size, operations, isCalm: hasGraves });
+  const graves = hasGraves ? expandTombstones(tombstones, { ...size, replicas, graceMs }) : NO_GRAVES;
+  const usual = expandFaults(stream(seed, 'faults'), { ...size, operations, graceMs, isCalm: hasGraves });
   // Whoever is deaf is not told that its disk is an old copy.
   const hasOldDisk = usual.some(({ kind }) => kind === 'oldDisk');
   const views = hasOldDisk ? [] : expandViews(stream(seed, 'views'), size);
@@ -48,7 +46,7 @@ export function expandPlan(seed: Seed): Plan {
     requestTimeoutMs,
     nodeTimeoutMs: liveness.pick(nodes < 6 ? [600, 1000, 2000, 3000] : [2000, 3000]),
     antiEntropyMs: stream(seed, 'antiEntropy').pick([1000, 2000, 4000]),
-    tombstoneGraceMs,
+    tombstoneGraceMs: graceMs,
     limits: {
       ...{ ...expandLimits(cluster), ...expandRepairLimits(liveness) },
       clockEntriesMax: stream(seed, 'trimming').pick([10, 2, 1, 0]),
@@ -64,7 +62,7 @@ export function expandPlan(seed: Seed): Plan {
     },
     operations: [...operations, ...graves.operations].sort(byTime),
     faults: [...usual, ...graves.faults, ...views]
-      .map((fault) => withinLife(fault, messageMsMax(tombstoneGraceMs)))
+      .map((fault) => withinLife(fault, messageMsMax(graceMs)))
       .sort(byTime),
   };
 }

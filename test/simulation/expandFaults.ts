@@ -8,6 +8,7 @@ interface Size {
   readonly keys: number;
   readonly chaosMs: number;
   readonly operations: readonly Operation[];
+  readonly graceMs: number;
   /** Few faults, and no disk is put back: something else is to be seen. */
   readonly isCalm: boolean;
 }
@@ -57,16 +58,19 @@ const OLD_DISK_CHANCE = 0.25;
 /** Long enough for every node to be told of every other one several times. */
 const TOLD_MS = 3000;
 const LAST_TOLD_MS = 1500;
+/** Long enough for a node that was away to be given what it missed: a copy of before that is as old as its absence. */
+const CAUGHT_UP_MS = 6000;
 
 /**
  * An old copy is sure to be noticed where everybody was told how far the directory had come, still knows it, and can tell
- * it after the restart (R12): between the copy and that time nothing else goes wrong.
+ * it after the restart (R12): between the copy and that time nothing else goes wrong. One that is older than the grace time
+ * may bring back what was reaped since; nobody may put such a one back.
  */
 function makeOldDisk(random: Random, size: Size): OldDisk | undefined {
   const { at: before, node } = placeOf(random, size);
   const at = before + random.between(LAST_TOLD_MS, TOLD_MS);
   const forMs = random.pick([50, 300, 1000]);
-  const agoMs = random.pick([TOLD_MS, 2 * TOLD_MS, 4 * TOLD_MS]);
+  const agoMs = random.pick([TOLD_MS, 2 * TOLD_MS, 4 * TOLD_MS].filter((ms) => ms < size.graceMs));
   if (at <= agoMs || at + forMs + TOLD_MS > size.chaosMs) return undefined;
   return { kind: 'oldDisk', at, node, forMs, agoMs, toldMs: LAST_TOLD_MS };
 }
@@ -74,7 +78,7 @@ function makeOldDisk(random: Random, size: Size): OldDisk | undefined {
 function disturbs(fault: Fault, { at, forMs, agoMs }: OldDisk): boolean {
   const untilMs = fault.at + ('forMs' in fault ? fault.forMs : 0);
   if (fault.kind === 'clockJump' || fault.kind === 'damage') return false;
-  return untilMs + TOLD_MS > at - agoMs && fault.at < at + forMs + TOLD_MS;
+  return untilMs + CAUGHT_UP_MS > at - agoMs && fault.at < at + forMs + TOLD_MS;
 }
 
 /** Mostly right behind an operation and often where it goes, so that there is something to break. */

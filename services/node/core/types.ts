@@ -35,7 +35,7 @@ export interface Dot {
 }
 
 export interface ClockEntry extends Dot {
-  /** Wall clock of the coordinator in ms; only ever used to choose what may be trimmed. */
+  /** When the write was made, or was last overwritten: wall clock of a coordinator in ms. For R13 and R14 only. */
   readonly timestamp: number;
 }
 

@@ -13,7 +13,7 @@ import {
 
 type Counters = Readonly<Record<string, number>>;
 
-/** An entry's timestamp follows from its dot, as in a real history (I4). */
+/** An entry's timestamp follows from its dot, as in a history in which nothing is overwritten. */
 function clockOf(counters: Counters): Clock {
   return Object.entries(counters)
     .map(([actor, counter]) => ({ actor: actor as Actor, counter, timestamp: 10 * counter }))
@@ -82,9 +82,15 @@ describe('clocks', () => {
     expect(advance(clockOf({ a: 1, b: 1, c: 1 }), entry!)).toEqual(clockOf({ a: 1, b: 2, c: 1 }));
   });
 
-  it('merge alike from both sides even where one dot had two timestamps', () => {
-    const [left, right] = [1, 2].map((timestamp) => [{ actor: 'a' as Actor, counter: 1, timestamp }]);
-    expect(mergeClocks(left!, right!)).toEqual(mergeClocks(right!, left!));
+  it('merge to the time of the later write, and of one write to the later time', () => {
+    const at = (counter: number, timestamp: number) => [{ actor: 'a' as Actor, counter, timestamp }];
+    for (const [later, earlier] of [
+      [at(1, 7), at(1, 5)],
+      [at(2, 5), at(1, 7)],
+    ]) {
+      expect(mergeClocks(later!, earlier!)).toEqual(later);
+      expect(mergeClocks(earlier!, later!)).toEqual(later);
+    }
   });
 });
 

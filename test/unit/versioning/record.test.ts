@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { type Actor, LIMITS, type VersionedRecord } from '../../../services/node/core/types.js';
+import { type Actor, type Clock, LIMITS, type VersionedRecord } from '../../../services/node/core/types.js';
 import { covers } from '../../../services/node/core/versioning/clock.js';
 import {
   applyWrite,
@@ -208,5 +208,36 @@ describe('records', () => {
     const larger = { ...record, siblings: [{ ...record.siblings[0]!, value: new Uint8Array(1000) }] };
     expect(recordBytes(larger) - recordBytes(record)).toBe(999);
     expect(recordBytes(record)).toBeGreaterThan(1);
+  });
+});
+
+describe('the time of a clock entry (R14)', () => {
+  const entry = (actor: string, counter: number, timestamp: number) => ({
+    actor: actor as Actor,
+    counter,
+    timestamp,
+  });
+  const after = (record: VersionedRecord, context: Clock, write = entry('b', 1, 90)) =>
+    applyWrite(record, { entry: write, context, value: new Uint8Array([1]) }).clock;
+  const [a5, c6] = [entry('a', 2, 5), entry('c', 1, 6)];
+  const two = mergeRecords(
+    applyWrite(EMPTY_RECORD, { entry: a5, context: [], value: new Uint8Array([1]) }),
+    applyWrite(EMPTY_RECORD, { entry: c6, context: [], value: new Uint8Array([1]) }),
+  );
+
+  it('is that at which its value was overwritten, and of one that stays that of its write', () => {
+    expect(after(two, [a5])).toEqual([entry('a', 2, 90), entry('b', 1, 90), c6]);
+    expect(after(two, [])).toEqual([a5, entry('b', 1, 90), c6]);
+  });
+
+  it('is the same also where the value that is overwritten has not come here yet', () => {
+    expect(after(EMPTY_RECORD, [a5])).toEqual([entry('a', 2, 90), entry('b', 1, 90)]);
+    expect(after(two, [entry('a', 3, 5)])).toEqual([entry('a', 3, 90), entry('b', 1, 90), c6]);
+  });
+
+  it('changes no more once the value is overwritten, and never goes back', () => {
+    const over = applyWrite(two, { entry: entry('b', 1, 90), context: [a5], value: new Uint8Array([1]) });
+    expect(after(over, over.clock, entry('d', 1, 200))[0]).toEqual(entry('a', 2, 90));
+    expect(after(two, [a5], entry('b', 1, 2))).toEqual([a5, entry('b', 1, 2), c6]);
   });
 });

@@ -65,7 +65,7 @@ export function advance(clock: Clock, entry: ClockEntry): Clock {
   return mergeClocks(clock, [entry]);
 }
 
-/** One dot has one timestamp (I4); the maximum keeps merging commutative even if that were ever broken. */
+/** Of one write the later time: it is overwritten once more, or that is heard of. */
 function newerEntry(a: ClockEntry, b: ClockEntry): ClockEntry {
   if (a.counter !== b.counter) return a.counter > b.counter ? a : b;
   return a.timestamp >= b.timestamp ? a : b;

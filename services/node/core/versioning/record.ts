@@ -38,11 +38,23 @@ export function applyWrite(record: VersionedRecord, write: Write): VersionedReco
   const dot = { actor: entry.actor, counter: entry.counter };
   const kept = record.siblings.filter((sibling) => !covers(context, sibling.dot));
   const mark = requestId === undefined ? [] : [newestMark(record, requestId, entry)];
+  const seen = context.map((one) => (isNews(record, one) ? { ...one, timestamp: entry.timestamp } : one));
   return {
-    clock: advance(mergeClocks(record.clock, context), entry),
+    clock: advance(mergeClocks(record.clock, seen), entry),
     siblings: unite(kept, [{ dot, value }]),
     marks: mergeMarks(record.marks, mark),
   };
+}
+
+/**
+ * Whether a write that has this entry in its context overwrites values here, or perhaps elsewhere, of which nothing is
+ * known here. The time of that counts for the entry, which must not be trimmed soon after it (R14).
+ */
+function isNews({ clock, siblings }: VersionedRecord, { actor, counter }: ClockEntry): boolean {
+  return (
+    !covers(clock, { actor, counter }) ||
+    siblings.some(({ dot }) => dot.actor === actor && dot.counter <= counter)
+  );
 }
 
 /**

@@ -21,7 +21,7 @@ export function spentEntry({ clock }: VersionedRecord, { actor, counter }: Dot):
   return clock.find((entry) => entry.actor === actor && entry.counter === counter);
 }
 
-/** The entries beyond `entriesMax` that nothing uses, those that were not renewed for longest. */
+/** The entries beyond `entriesMax` that nothing uses, those first that were overwritten longest ago. */
 export function surplusEntries(record: VersionedRecord, entriesMax: number): readonly ClockEntry[] {
   const surplus = record.clock.length - entriesMax;
   if (surplus <= 0) return [];
