@@ -2,9 +2,9 @@ import type { Fault, Operation } from './plan.js';
 import type { Random } from './random.js';
 
 /**
- * Keys that are written, deleted and then left alone: what operations come back to again and again has no tombstone that
- * lives long enough to be reaped. Around the end of each something goes wrong that could bring the key back (I10), or keep
- * its tombstone for ever (R13).
+ * Keys that are written, deleted or overwritten, and then left alone: what operations come back to again and again has no
+ * tombstone that lives long enough to be reaped, and no clock to be trimmed. Around the end of each something goes wrong
+ * that could bring a value back (I10), or keep a tombstone for ever (R13).
  */
 export interface Tombstones {
   /** How many keys more there are. */
@@ -40,6 +40,7 @@ export function expandTombstones(random: Random, size: Size): Tombstones {
   const parts = Array.from({ length: count }, (_, i) => {
     const lastMs = Math.max(100, size.chaosMs - size.graceMs - 8000);
     const story = { key: size.keys + i, at: random.between(50, lastMs), size };
+    if (random.chance(0.3)) return missedOverwriting(random, story);
     const isStray = size.nodes > size.replicas && random.chance(0.6);
     return isStray ? strayCopy(random, story) : missedReaping(random, story);
   });
@@ -87,6 +88,21 @@ function missedReaping(random: Random, { key, at, size }: Story): Part {
       ...attempts(random, { key, at: at + random.between(300, 1000), kind: 'delete', times: 3 }, size),
     ],
     faults: [{ kind: 'crashIn', at, key, during: 'reaping', passing, forMs }],
+  };
+}
+
+/** One node, which may be a replica, is away from before a value is overwritten, or deleted, until that is long ago. */
+function missedOverwriting(random: Random, { key, at, size }: Story): Part {
+  const away = random.below(size.nodes);
+  const awayAt = at + random.between(300, 800);
+  const forMs = size.graceMs + random.between(4000, 9000);
+  const kind = random.pick(['update', 'update', 'delete'] as const);
+  return {
+    operations: [
+      ...attempts(random, { key, at, kind: 'create', times: 2 }, size),
+      ...attempts(random, { key, at: awayAt + NOTICED_MS, kind, times: 3 }, size),
+    ],
+    faults: [{ kind: 'crash', at: awayAt, node: away, forMs, batch: 'kept', disk: 'same', moves: false }],
   };
 }
 

@@ -47,14 +47,15 @@ export async function simulate(plan: Plan, options: SimulationOptions = {}): Pro
   rejoin();
   healAll(world, faults);
   await schedule.run(schedule.nowMs + drainMs(plan));
-  await readEverything(counts.world);
-  await schedule.run(schedule.nowMs + settleMs(plan));
+  // Reads would mend what repair has not.
   await expectQuiet(world);
-  for (const machine of world.machines) world.judge.atRest(machine);
   world.judge.converged(
     world.machines,
     Array.from({ length: plan.keys }, (_, i) => keyOf(i)),
   );
+  await readEverything(counts.world);
+  await schedule.run(schedule.nowMs + settleMs(plan));
+  for (const machine of world.machines) world.judge.atRest(machine);
   await stopAll(world);
   world.judge.conclude();
   return resultOf(world, counts);
