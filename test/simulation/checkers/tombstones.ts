@@ -94,7 +94,8 @@ function checkDrop(scene: Scene, { node, directory }: Step, key: Key): void {
 
 function checkTrim(scene: Scene, { node, directory }: Step, key: Key, stored: VersionedRecord): void {
   const bytes = directory.records.get(key);
-  if (!bytes || directory.quarantined.has(key)) return;
+  // Others may have dropped, right before, what they handed over.
+  if (!bytes || directory.quarantined.has(key) || !scene.primaries(key).includes(node)) return;
   const kept = new Set(stored.clock.map(({ actor }) => actor));
   for (const { actor, counter } of decodeRecord(bytes).clock) {
     if (kept.has(actor)) continue;

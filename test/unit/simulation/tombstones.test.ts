@@ -49,6 +49,26 @@ describe('the judge of tombstones', () => {
     expect(forget(undefined, record({ a2: 'w1' }))).toEqual(['I13']);
   });
 
+  function trim(primaries: readonly NodeId[], theirs: VersionedRecord) {
+    const { scene, dots, broken, directories } = handMadeScene();
+    const [directory, other] = [directories.get(N1)![0]!, directories.get(N2)![0]!];
+    directory.records.set(KEY, encodeRecord(record({ b1: 'w2' }, 'a1 b1')));
+    other.records.set(KEY, encodeRecord(theirs));
+    const store: Effect = { type: 'store', store: 1, key: KEY, record: record({ b1: 'w2' }), counter: 1 };
+    const checker = createTombstoneChecker({ ...scene, primaries: () => primaries }, dots, PLAN);
+    checker.stepped({ node: N1, directory, event: TICK, effects: [store] });
+    return broken();
+  }
+
+  it('finds an entry of a clock that a replica forgets while a node has a value of it (R14)', () => {
+    expect(trim(NODES, record({ a1: 'w1' }))).toEqual(['R14']);
+    expect(trim(NODES, record({ b1: 'w2' }, 'a1 b1'))).toEqual([]);
+  });
+
+  it('takes what a stand-in keeps after it has handed over what it had', () => {
+    expect(trim([N2, N3], record({ a1: 'w1' }))).toEqual([]);
+  });
+
   function keep(wallMs: number, hinted: boolean) {
     const { scene, broken, directories } = handMadeScene();
     const machines = NODES.map((id) => {
