@@ -126,6 +126,7 @@ class StorageNode implements SteppingNode {
       ...(cluster && { cluster }),
       ...{ incarnation, file, port },
       times: FOUNDING_TIMES,
+      isAlive: (node) => this.#member?.isAlive(node) === true,
       onFounded: (founded) => {
         this.#join(founded);
       },

@@ -35,10 +35,12 @@ interface SceneOptions {
   readonly expects?: number;
   readonly vote?: Vote;
   readonly cluster?: Cluster;
+  /** Nodes that do not answer. */
+  readonly silent?: readonly NodeId[];
 }
 
 /** One node; its disk takes everything at the end of each step unless it is held. */
-function createScene({ self = A, expects = 3, vote, cluster }: SceneOptions = {}) {
+function createScene({ self = A, expects = 3, vote, cluster, silent = [] }: SceneOptions = {}) {
   const port = createPort();
   const disk = { isHeld: false, keeps: true };
   const file = new VoteFile(vote ?? { kind: 'none', voter: candidate(self).voter }, port);
@@ -47,6 +49,7 @@ function createScene({ self = A, expects = 3, vote, cluster }: SceneOptions = {}
     ...{ self: candidate(self), expects, partitions: 8, replicas: 3, incarnation: 5, file, port },
     ...{ clusterId: `${self}-cluster`, versionKey: KEY, times: TIMES },
     ...(cluster && { cluster }),
+    isAlive: (node) => !silent.includes(node),
     onFounded: (known) => founded.push(known),
   });
   let [votes, clusters] = [0, 0];
@@ -463,6 +466,13 @@ describe('a node learns of its cluster (R8)', () => {
     scene.founding.onDocument({ ...document, epoch: 2 });
     scene.elapse(1000);
     expect(scene.port.takeSent()).toEqual([]);
+  });
+
+  it('and those that do not answer in any case: they may not know where to send it', () => {
+    const scene = createScene({ cluster: { document, versionKey: KEY }, silent: [C] });
+    scene.elapse(100);
+    const hello = { type: 'hello', candidate: { id: A, busAddress: 'a:1' }, expects: 0, epoch: 1 };
+    expect(scene.port.takeSent()).toMatchObject([[C, hello]]);
   });
 
   it('and finds one that it lists where that says it is, but none that it does not list', () => {

@@ -29,6 +29,8 @@ export interface FoundingOptions extends FoundingProposerOptions {
   /** Durable here, where this node belongs to one. */
   readonly cluster?: Cluster;
   readonly times: FoundingTimes;
+  /** Whether a node of the cluster answers this one. */
+  readonly isAlive: (node: NodeId) => boolean;
   /** This node belongs to a cluster from now on; durable. */
   readonly onFounded: (cluster: Cluster) => void;
 }

@@ -7,6 +7,8 @@ export interface WelcomeOptions {
   readonly self: Candidate;
   readonly times: { readonly helloMs: number; readonly keepMs: number };
   readonly port: DocumentPort;
+  /** Whether it answers this node. */
+  readonly isAlive: (node: NodeId) => boolean;
 }
 
 /** Between two times that one node is sent the document, or told where this one is. */
@@ -15,7 +17,8 @@ const SENDS_EVERY_HELLOS = 5;
 /**
  * What a node that belongs to a cluster tells those that have no document: that there is one, so that they found no other
  * (R8), and to those that it lists, the document itself with the key of versions. Others of the cluster it tells where it
- * is, as long as the document lists it elsewhere: else no vote for its new address would find it.
+ * is, as long as the document lists it elsewhere: else no vote for its new address would find it. Those that do not answer
+ * it tells in any case: they may have been away when it moved, and not know where to send their answers.
  */
 export class Welcome {
   readonly #options: WelcomeOptions;
@@ -46,14 +49,16 @@ export class Welcome {
 
   /** Due every tick. */
   announce({ document: { nodes, epoch } }: Cluster): void {
-    const { self, times, port } = this.#options;
+    const { self, times, port, isAlive } = this.#options;
     const nowMs = port.now.monotonicMs;
     const listed = nodes.find(({ id }) => id === self.id);
-    if (!listed || listed.busAddress === self.busAddress || nowMs < this.#announceAtMs) return;
+    if (!listed || nowMs < this.#announceAtMs) return;
     this.#announceAtMs = nowMs + SENDS_EVERY_HELLOS * times.helloMs;
+    const hasMoved = listed.busAddress !== self.busAddress;
     const hello = { type: 'hello', candidate: self, expects: 0, epoch, known: [] } as const;
     for (const { id } of nodes) {
-      if (id !== self.id) port.send(id, { ...hello, request: port.nextNumber() }, nowMs + times.keepMs);
+      if (id === self.id || (!hasMoved && isAlive(id))) continue;
+      port.send(id, { ...hello, request: port.nextNumber() }, nowMs + times.keepMs);
     }
   }
 

@@ -54,6 +54,10 @@ export class Member {
     };
   }
 
+  isAlive(node: NodeId): boolean {
+    return this.#parts.membership.isAlive(node);
+  }
+
   get #liveRequests(): number {
     const { coordinator, repair, removals } = this.#parts;
     return coordinator.sizes().liveRequests + repair.searches + removals.size;

@@ -151,6 +151,7 @@ export class Model {
       versionKey: Uint8Array.from({ length: 32 }, () => Math.floor(this.random() * 256)),
       times: { helloMs: 100, settleMs: 200, keepMs: 2000, askMs: 200 },
       ...(cluster && { cluster }),
+      isAlive: () => true,
       onFounded: ({ document }) => {
         this.#commit(document);
         if (node.life) node.life.register = this.#registerOf(node, file, port, document);
