@@ -55,6 +55,7 @@ export async function simulate(plan: Plan, options: SimulationOptions = {}): Pro
   );
   await readEverything(counts.world);
   await schedule.run(schedule.nowMs + settleMs(plan));
+  await betweenReapings(world);
   for (const machine of world.machines) world.judge.atRest(machine);
   await stopAll(world);
   world.judge.conclude();
@@ -147,6 +148,15 @@ function healCore(world: World, faults: Faults): () => void {
     plan.core.nodes.map(nameOf).flatMap((core) => [`${id}>${core}`, `${core}>${id}`]),
   );
   return network.cut(links, false);
+}
+
+const LOOKS = 20;
+const LOOK_MS = 100;
+
+/** What has expired is reaped whenever that is: one such store may be under way at any moment, but not at all of them. */
+async function betweenReapings({ schedule, machines }: World): Promise<void> {
+  const isStoring = (): boolean => machines.some(({ life }) => (life?.node.sizes().cells ?? 0) > 0);
+  for (let looks = 0; looks < LOOKS && isStoring(); looks++) await schedule.run(schedule.nowMs + LOOK_MS);
 }
 
 function healAll(world: World, faults: Faults): void {

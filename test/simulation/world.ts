@@ -42,8 +42,9 @@ export function createWorld(plan: Plan, keepsLines: boolean): World {
   const network = createNetwork({ ...plan, plan: plan.network, schedule, trace, figures, members: ids });
   const machines: Machine[] = [];
   const digests = simulatedDigests();
-  const document = (): ClusterDocument => machines[0]!.directories[0]!.cluster!.document;
-  const placeOf = placesIn(document, digests);
+  const first: { document?: ClusterDocument } = {};
+  const founded = (): ClusterDocument => first.document!;
+  const placeOf = placesIn(founded, digests);
   const violations = createViolations(() => schedule.nowMs);
   const scene: Scene = {
     report: (promise, detail) => {
@@ -58,7 +59,7 @@ export function createWorld(plan: Plan, keepsLines: boolean): World {
     primaries: placeOf,
     clockOf: (key, version) => decodeVersion({ secret: SECRET, digests }, key, version),
   };
-  const judge = createJudge(scene, plan, document, violations.list);
+  const judge = createJudge(scene, plan, founded, violations.list);
   const settings = settingsOf(plan, digests);
   const traps = createTraps((node, key) => placeOf(key).includes(node));
   const witness = withTraps(judge.witness, traps);
@@ -67,7 +68,7 @@ export function createWorld(plan: Plan, keepsLines: boolean): World {
   for (const [index, id] of ids.entries()) {
     machines.push(createMachine({ ...parts, index, id, clock: plan.clocks[index]! }));
   }
-  foundCluster(plan, machines);
+  first.document = foundCluster(plan, machines);
   const base = { plan, schedule, trace, figures, network, machines, judge, traps };
   return {
     ...base,
@@ -108,13 +109,14 @@ function settingsOf(plan: Plan, digests: Digests): MachineParts['settings'] {
 }
 
 /** Every node begins with document 1 on its disk. */
-function foundCluster({ partitions, replicas }: Plan, machines: readonly Machine[]): void {
+function foundCluster({ partitions, replicas }: Plan, machines: readonly Machine[]): ClusterDocument {
   const nodes = machines.map(({ id, directory: { actor, vote } }) => {
     const place = { busAddress: id, httpAddress: id, weight: 1, zone: '' };
     return { id, actor, voter: voteOf(vote).voter, state: 'complete' as const, ...place };
   });
   const document = foundDocument({ clusterId: 'simulation', partitions, replicas, nodes });
   for (const { directory } of machines) directory.cluster = { document, versionKey: SECRET };
+  return document;
 }
 
 /** Replicas stay where they are. */

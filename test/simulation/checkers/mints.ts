@@ -37,7 +37,7 @@ export function createMintChecker(
           const context =
             intent?.onConflict === 'refuse' ? scene.clockOf(key, intent.fromVersion) : undefined;
           if (!intent || !context || !durable || isOverTombstone(context, record)) continue;
-          if (compareClocks(context, durable) !== 'older') continue;
+          if (compareClocks(context, withoutTrimmed(durable, record)) !== 'older') continue;
           scene.report('I5', `${step.node} accepted the stale write ${intent.value} of ${key}`);
         }
       }
@@ -49,6 +49,11 @@ export function createMintChecker(
 function durableClock({ records }: Directory, key: Key): Clock | undefined {
   const bytes = records.get(key);
   return bytes && decodeRecord(bytes).clock;
+}
+
+/** What was trimmed is not known any more, whether that is durable yet or not; the judge of trimming has seen it. */
+function withoutTrimmed(durable: Clock, { clock }: VersionedRecord): Clock {
+  return durable.filter((entry) => clock.some(({ actor }) => actor === entry.actor));
 }
 
 /** Writes are known by their value, deletes by their requestId. */

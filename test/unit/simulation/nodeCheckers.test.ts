@@ -153,6 +153,7 @@ describe('the judge of mints', () => {
 
   it('finds a write that is accepted although the durable record here is newer (I5)', () => {
     expect(minted('a1', record({ a2: 'w2', b1: 'w1' }, 'a2 b1'))).toEqual(['I5']);
+    expect(minted('a1', record({ a2: 'w2' }))).toEqual([]);
   });
 
   it('accepts a write that knows all, a sibling that was asked for, and nothing known over a tombstone', () => {
