@@ -311,9 +311,17 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     ],
   },
   {
+    // A node is neither looked for where it is listed, nor says where it is once it is listed there.
     name: 'old-address-believed',
-    breaks: ['liveness', 'R4', 'I12'],
-    patches: [{ file: `${CORE}/membership/membership.js`, find: 'this.#lookAgain(nowMs);', replace: '' }],
+    breaks: ['liveness', 'R4', 'R7', 'I12'],
+    patches: [
+      { file: `${CORE}/membership/membership.js`, find: 'this.#lookAgain(nowMs);', replace: '' },
+      {
+        file: `${CORE}/membership/welcome.js`,
+        find: '(!hasMoved && isAlive(id))',
+        replace: '!hasMoved',
+      },
+    ],
   },
   {
     name: 'tree-not-updated',
