@@ -13,6 +13,8 @@ const RECORD_CODEC = `${CORE}/versioning/recordCodec[.]ts$`;
 const HTTP_CONTRACT = `${NODE}/http/contract`;
 const CONFIG = `${NODE}/config([.]ts$|/)`;
 const DURABLE_FILE = `${NODE}/durableFile[.]ts$`;
+// How the process of a node keeps its memory.
+const HEAP = `${NODE}/heap[.]ts$`;
 // Which nodes run on this machine, and the process that keeps them running.
 const SUPERVISOR = `${NODE}/(supervisor|localCluster)([.]ts$|/)`;
 
@@ -104,10 +106,11 @@ const NODE_PARTS = [
   {
     name: 'supervisor',
     from: SUPERVISOR,
-    may: [...VOCABULARY, CONFIG, DURABLE_FILE, SUPERVISOR, HTTP_CONTRACT],
+    may: [...VOCABULARY, CONFIG, DURABLE_FILE, HEAP, SUPERVISOR, HTTP_CONTRACT],
     core: true,
   },
   { name: 'durable-file', from: DURABLE_FILE, may: VOCABULARY, core: true },
+  { name: 'heap', from: HEAP, may: [], core: true },
   {
     // Chooses adapters like main, but for files that no node has open.
     name: 'recovery',

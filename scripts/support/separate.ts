@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { NODE_FLAGS } from '../../services/node/heap.js';
 import type { Cleanup } from './cleanup.js';
 import { builtProgram, busPort, httpPort, nodeIds, urlOf, waitForReady } from './nodes.js';
 import type { PortBlock } from './ports.js';
@@ -114,6 +115,7 @@ function prepareNode(
       current = startProcess({
         outputFile,
         args: [
+          ...NODE_FLAGS,
           ...nodeFlags,
           join(program, 'services/node/main.js'),
           `--seeds=${seeds.join(',')}`,

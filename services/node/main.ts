@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { parseArgs } from 'node:util';
 import { describeNodeOptions, environment, faultLines, type NodeConfig, readNodeConfig } from './config.js';
+import { keepHeapSmall } from './heap.js';
 import { startNode } from './main/startNode.js';
 
 /**
@@ -87,6 +88,7 @@ async function main(): Promise<void> {
   await run(read.config);
 }
 
+keepHeapSmall();
 main().catch((error: unknown) => {
   fail(error instanceof Error ? error.message : String(error), 1);
 });

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, openSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { sharedArguments, type StartConfig } from './config.js';
 import type { NodeId } from './core/types.js';
+import { NODE_FLAGS } from './heap.js';
 import {
   addressOf,
   checkPorts,
@@ -185,7 +186,7 @@ class NodeGroup implements Supervisor {
       ...sharedArguments(config),
     ];
     const stdio = ['ignore', openLogFile(join(dataDir, 'node.log')), 'inherit', 'ipc'] as const;
-    member.child = fork(nodeEntry, args, { stdio: [...stdio], execArgv: [] });
+    member.child = fork(nodeEntry, args, { stdio: [...stdio], execArgv: [...NODE_FLAGS] });
     return member.child;
   }
 

@@ -28,7 +28,7 @@ export type Operation =
 export type Entry = readonly [key: Uint8Array, value: Uint8Array];
 
 export interface EntryStream {
-  /** The next entries, some hundred or one large one; none at the end. */
+  /** The next entries, about a hundred or one large one; none at the end. */
   next(): Promise<readonly Entry[]>;
   close(): Promise<void>;
 }
@@ -38,13 +38,13 @@ export type OpenDatabase = (directory: string, createIfMissing: boolean) => Prom
 const OPTIONS = {
   keyEncoding: 'view',
   valueEncoding: 'view',
-  cacheSize: 32 * 1024 * 1024,
+  cacheSize: 8 * 1024 * 1024,
   writeBufferSize: 8 * 1024 * 1024,
 } as const;
 /** A chained batch costs a quarter of an array of operations, but keeps its memory until a garbage collection. */
 const CHAINED_BYTES_MAX = 256 * 1024;
 const SYNCED = { sync: true } as const;
-const CHUNK_ENTRIES = 256;
+const CHUNK_ENTRIES = 128;
 const CHUNK_BYTES = 256 * 1024;
 
 /** Rejects with what classic-level says; openFailure() in errors.ts tells what that means. */
