@@ -147,12 +147,16 @@ function writeFully(fd: number, bytes: Buffer): void {
   for (let done = 0; done < bytes.length;) done += writeSync(fd, bytes, done);
 }
 
-/** Reads a log; a last line that was cut off by a crash is left out, any other malformed line is an error. */
-export function readLog(file: string): LogLine[] {
+/**
+ * Reads a log; a last line that was cut off by a crash is left out, any other malformed line is an error.
+ *
+ * @param isWhole false while it is still being written, where such a line is nothing to speak of
+ */
+export function readLog(file: string, isWhole = true): LogLine[] {
   const texts = readFileSync(file, 'utf8').split('\n');
   const last = texts.pop();
   const lines = texts.map((text, index) => parseLine(text, index + 1));
-  if (last !== undefined && last !== '')
+  if (isWhole && last !== undefined && last !== '')
     process.stderr.write(`${file}: the last line is cut off and left out\n`);
   return lines;
 }
