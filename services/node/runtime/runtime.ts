@@ -14,6 +14,7 @@ import type { Key, NodeId, Partition } from '../core/types.js';
 import type { Bus, BusHandlers } from '../ports/bus.js';
 import type { Clock } from '../ports/clock.js';
 import type { ClusterStore } from '../ports/clusterStore.js';
+import type { Registry, RegistryHandlers } from '../ports/registry.js';
 import type { RecordScan, Storage } from '../ports/storage.js';
 import type { Metrics } from '../ports/telemetry.js';
 import { changeOf } from './storageChange.js';
@@ -25,8 +26,10 @@ import { changeOf } from './storageChange.js';
 export interface Runtime {
   /** What the bus is to call; usable before {@link Runtime.start}. */
   readonly busHandlers: BusHandlers;
+  /** What a registry is to call; likewise. */
+  readonly registryHandlers: RegistryHandlers;
   /** Events that came earlier are worked off now. */
-  start(bus: Bus): void;
+  start(bus: Bus, registry?: Registry): void;
   get(request: GetRequest): Promise<GetOutcome>;
   put(request: PutRequest): Promise<PutOutcome>;
   probe(node: NodeId, timeoutMs: number): Promise<boolean>;
@@ -66,11 +69,13 @@ export function createRuntime(options: RuntimeOptions): Runtime {
 
 class NodeRuntime implements Runtime {
   readonly busHandlers: BusHandlers;
+  readonly registryHandlers: RegistryHandlers;
   readonly #options: RuntimeOptions;
   readonly #callers = new Map<Ticket, Caller>();
   readonly #scans = new Map<ScanId, RecordScan>();
   readonly #queue: NodeEvent[] = [];
   #bus: Bus | undefined;
+  #registry: Registry | undefined;
   #lastTicket: Ticket = 0;
   #draining = false;
   #broken = false;
@@ -89,10 +94,19 @@ class NodeRuntime implements Runtime {
         this.#dispatch({ type: 'unroutable', to, message });
       },
     };
+    this.registryHandlers = {
+      onChanged: () => {
+        this.#dispatch({ type: 'storeChanged' });
+      },
+      onNodes: (nodes) => {
+        this.#dispatch({ type: 'registered', nodes });
+      },
+    };
   }
 
-  start(bus: Bus): void {
+  start(bus: Bus, registry?: Registry): void {
     this.#bus = bus;
+    this.#registry = registry;
     this.#stopTicks = this.#options.clock.every(TICK_MS, () => {
       this.#dispatch({ type: 'tick', sequence: this.#options.storage.stats().sequence });
       this.#noticeIdle();
@@ -238,6 +252,16 @@ class NodeRuntime implements Runtime {
       case 'keepDocument':
       case 'keepCluster':
         this.#keep(effect);
+        return;
+      case 'readStore':
+        this.#registry?.read((reading) => {
+          this.#dispatch({ type: 'storeRead', reading });
+        });
+        return;
+      case 'swapStore':
+        this.#registry?.swap(effect.index, effect.text, (result) => {
+          this.#dispatch({ type: 'storeSwapped', result });
+        });
         return;
       case 'scan':
         this.#scan(effect);

@@ -13,6 +13,7 @@ import type {
 } from '../types.js';
 import type { AntiEntropyView, HurryOutcome, RemovalOutcome, WhereOutcome } from './convergence.js';
 import type { FoundingView } from './foundingView.js';
+import type { RegisteredNode, StoreReading, SwapResult } from './store.js';
 import type { Vote } from './vote.js';
 import type { GetOutcome, GetRequest, Message, PutOutcome, PutRequest, RequestNumber } from './messages.js';
 
@@ -97,6 +98,12 @@ export type NodeEvent =
   | { readonly type: 'clusterKept'; readonly durable: boolean }
   /** Another node is to be found there; what is left out of a later view is not gone (I13). */
   | { readonly type: 'seen'; readonly node: NodeId; readonly busAddress: string }
+  /** The registry's view of all nodes; what is left out of it is not gone (I13). */
+  | { readonly type: 'registered'; readonly nodes: readonly RegisteredNode[] }
+  /** The store may hold another document than before. */
+  | { readonly type: 'storeChanged' }
+  | { readonly type: 'storeRead'; readonly reading: StoreReading }
+  | { readonly type: 'storeSwapped'; readonly result: SwapResult }
   /** The view of a scan is fixed, between two batches: what was stored before is in it, and nothing that comes later. */
   | { readonly type: 'scanBegun'; readonly scan: ScanId }
   | { readonly type: 'scanned'; readonly scan: ScanId; readonly page: ScanPage }
@@ -183,6 +190,10 @@ export type Effect =
   | { readonly type: 'keepDocument'; readonly document: ClusterDocument }
   /** Keeps a first document, with the key of versions; answered by `clusterKept`. */
   | { readonly type: 'keepCluster'; readonly cluster: Cluster }
+  /** Answered by `storeRead`, with what the store held at some later moment; one at a time. */
+  | { readonly type: 'readStore' }
+  /** Replaces what the store holds, if it is still of this index (R7); answered by `storeSwapped`; one at a time. */
+  | { readonly type: 'swapStore'; readonly index: number; readonly text: string }
   /** Answered by `scanBegun`, or `scanFailed`; each `scanNext` by `scanned`, or `scanFailed`. */
   | { readonly type: 'scan'; readonly scan: ScanId; readonly range: ScanRange }
   | { readonly type: 'scanNext'; readonly scan: ScanId }

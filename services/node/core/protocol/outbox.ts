@@ -100,6 +100,14 @@ export class Outbox {
     this.#effects.push({ type: 'keepCluster', cluster });
   }
 
+  readStore(): void {
+    this.#effects.push({ type: 'readStore' });
+  }
+
+  swapStore(index: number, text: string): void {
+    this.#effects.push({ type: 'swapStore', index, text });
+  }
+
   scan(scan: ScanId, range: ScanRange): void {
     this.#effects.push({ type: 'scan', scan, range });
   }

@@ -1,0 +1,19 @@
+import type { NodeId } from '../types.js';
+
+/** What is said between a node and the store of the cluster document (R7), where there is one beside the nodes. */
+
+/** `index` names one state of the store and never repeats; 0 and no text: nothing is kept there. */
+export type StoreReading =
+  | { readonly status: 'read'; readonly index: number; readonly text: string }
+  | { readonly status: 'failed' };
+
+/** `conflict`: somebody else was first, and nothing was changed. `failed`: it may have been done, or be done yet. */
+export type SwapResult = 'stored' | 'conflict' | 'failed';
+
+/** A node as the registry knows it. */
+export interface RegisteredNode {
+  readonly node: NodeId;
+  readonly busAddress: string;
+  /** Its check passes. */
+  readonly passing: boolean;
+}
