@@ -219,7 +219,7 @@ function startLife(state: State, machine: Machine): Life {
   const { cluster, vote } = machine.directory;
   const node = createNode({
     ...{ self: id, ...storage.identity, spareActor, ...state.settings },
-    ...{ vote: voteOf(vote), jitter: state.random.fraction() },
+    ...{ vote: voteOf(vote), jitter: state.random.fraction(), register: 'ballots' },
     ...(cluster && { cluster }),
     ...{ busAddress: addressOf(state), httpAddress: addressOf(state), weight: 1, zone: '' },
   });

@@ -1,12 +1,14 @@
 import { requestError } from './errors.js';
 import { Founding, FOUNDING_TIMES, type FoundingMessage } from './membership/founding.js';
+import { FoundingStore } from './membership/foundingStore.js';
 import { type Base, createBase } from './node/base.js';
 import { Member, type MemberEvent } from './node/member.js';
 import { NodeParts } from './node/parts.js';
 import type { NodeOptions } from './nodeOptions.js';
 import type { Effect, NodeEvent, NodeSizes, NodeView, SteppingNode } from './protocol/events.js';
 import type { Message } from './protocol/messages.js';
-import type { Cluster, Instant } from './types.js';
+import type { RegisteredNode, RegistryView } from './protocol/store.js';
+import type { Cluster, Instant, NodeId } from './types.js';
 
 /**
  * The whole node as a pure machine: `step(event, now)` advances it and returns what is to be done. Here coordinator,
@@ -31,10 +33,14 @@ class StorageNode implements SteppingNode {
   readonly #base: Base;
   readonly #founding: Founding;
   #member: Member | undefined;
+  #registered: readonly RegisteredNode[] = [];
 
   constructor(options: NodeOptions) {
     this.#options = options;
-    this.#base = createBase(options);
+    this.#base = createBase(options, (held) => {
+      this.#founding.onHeld(held);
+      this.#member?.onHeld(held);
+    });
     this.#founding = this.#createFounding();
   }
 
@@ -51,8 +57,10 @@ class StorageNode implements SteppingNode {
   }
 
   view(): NodeView {
-    if (this.#member) return this.#member.view();
+    const registry = this.#registryView();
+    if (this.#member) return { ...this.#member.view(), registry };
     return {
+      registry,
       ...{ document: undefined, founding: this.#founding.view() },
       ...{ complete: false, vouched: false, actor: this.#options.actor },
       ...{ liveness: new Map(), hints: new Map(), antiEntropy: undefined, rebuild: undefined },
@@ -68,8 +76,20 @@ class StorageNode implements SteppingNode {
         this.#founding.onClusterKept(event.durable);
         return;
       case 'seen':
-        this.#base.outbox.connect(event.node, event.busAddress);
-        this.#founding.onPeer(event.node);
+        this.#onSeen(event.node, event.busAddress);
+        return;
+      case 'registered':
+        this.#registered = event.nodes;
+        for (const { node, busAddress } of event.nodes) this.#onSeen(node, busAddress);
+        return;
+      case 'storeChanged':
+        this.#base.store.look();
+        return;
+      case 'storeRead':
+        this.#base.store.onRead(event.reading);
+        return;
+      case 'storeSwapped':
+        this.#base.store.onSwapped(event.result);
         return;
       case 'message': {
         const { message } = event;
@@ -78,12 +98,25 @@ class StorageNode implements SteppingNode {
         return;
       }
       case 'tick':
+        if (this.#options.register === 'store') this.#base.store.tick();
         this.#founding.tick();
         this.#onMember(event);
         return;
       default:
         this.#onMember(event);
     }
+  }
+
+  #onSeen(node: NodeId, busAddress: string): void {
+    if (node === this.#options.self) return;
+    this.#base.outbox.connect(node, busAddress);
+    this.#founding.onPeer(node);
+  }
+
+  #registryView(): RegistryView | undefined {
+    if (this.#options.register !== 'store') return undefined;
+    const checks = new Map(this.#registered.map(({ node, passing }) => [node, passing]));
+    return { store: this.#member?.storeStanding ?? 'unread', checks };
   }
 
   #onMember(event: MemberEvent): void {
@@ -117,13 +150,14 @@ class StorageNode implements SteppingNode {
   }
 
   #createFounding(): Founding {
-    const { self, actor, cluster, founding, incarnation } = this.#options;
+    const { self, actor, cluster, founding, incarnation, register } = this.#options;
     const { busAddress, httpAddress, weight, zone } = this.#options;
-    const { file, documentPort: port } = this.#base;
+    const { file, documentPort: port, store } = this.#base;
     return new Founding({
       ...founding,
       self: { id: self, actor, voter: file.voter, busAddress, httpAddress, weight, zone },
       ...(cluster && { cluster }),
+      ...(register === 'store' && { store: new FoundingStore(self, store) }),
       ...{ incarnation, file, port },
       times: FOUNDING_TIMES,
       isAlive: (node) => this.#member?.isAlive(node) === true,

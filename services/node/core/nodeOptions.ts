@@ -22,6 +22,8 @@ export interface NodeOptions {
   /** What the file of this node's vote holds (R7). */
   readonly vote: Vote;
   readonly founding: FoundingPlan;
+  /** How the document is agreed to: by the votes of the nodes, or in the store of a registry (R7). */
+  readonly register: 'ballots' | 'store';
   /** Where this node is to be found. */
   readonly busAddress: string;
   readonly httpAddress: string;

@@ -113,6 +113,7 @@ function nodeOptions(
       scrubMs,
     },
     ...(cluster && { cluster }),
+    register: 'ballots',
     spareActor: freshActor(systemEntropy()),
     founding: {
       ...{ expects: expectNodes, partitions, replicas },

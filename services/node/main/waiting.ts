@@ -41,6 +41,12 @@ function describeTrouble(trouble: FoundingTrouble, expects: number): string {
       return `this node has given its vote to ${trouble.proposer}, which is not heard of: start ${trouble.proposer} again`;
     case 'not_listed':
       return `${trouble.node} is in a cluster (epoch ${String(trouble.epoch)}) that does not list this node: is --node-id right? nothing is founded beside it`;
+    case 'store_unread':
+      return 'the store of the cluster document does not answer: is Consul running, at --consul-url, and may this node read there?';
+    case 'not_in_store':
+      return `Consul holds the document of a cluster (epoch ${String(trouble.epoch)}) that does not list this node: is --node-id right? nothing is founded beside it`;
+    case 'store_damaged':
+      return 'what Consul holds in the place of the cluster document is none: look who wrote it, and delete it if it is of no use';
     default:
       return assertNever(trouble);
   }

@@ -1,8 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import {
-  BallotRegister,
-  type RegisterMessage,
-} from '../../../services/node/core/membership/ballotRegister.js';
+import { BallotRegister } from '../../../services/node/core/membership/ballotRegister.js';
+import type { RegisterMessage } from '../../../services/node/core/membership/register.js';
 import { nodeRemoved, readdressed } from '../../../services/node/core/membership/changes.js';
 import { documentText } from '../../../services/node/core/membership/documentText.js';
 import { type Change, REGISTER_TIMES } from '../../../services/node/core/membership/register.js';

@@ -44,6 +44,7 @@ function createFixture() {
       ...{ underway: undefined, last: new Map(), lastOfPartition: new Map() },
       ...{ treesReady: 8, damagedKeys: 0 },
     },
+    registry: undefined,
     rebuild: { left: ['n2' as NodeId] },
   };
   const service = createNodeService({

@@ -1,11 +1,10 @@
 import { assertNever } from '../assert.js';
-import type { MembershipMessage } from '../protocol/membershipMessages.js';
 import type { ClusterDocument, NodeId } from '../types.js';
 import { Acceptor } from './acceptor.js';
 import { Documents } from './documents.js';
 import type { DocumentPort } from './port.js';
 import { Proposer } from './proposer.js';
-import type { Change, ProposalResult, Register, RegisterTimes } from './register.js';
+import type { Change, ProposalResult, Register, RegisterMessage, RegisterTimes } from './register.js';
 import type { VoteFile } from './voteFile.js';
 
 export interface BallotRegisterOptions {
@@ -20,11 +19,6 @@ export interface BallotRegisterOptions {
   /** A newer document is durable here and counts from now on (R9). */
   readonly onAdopted: (document: ClusterDocument) => void;
 }
-
-export type RegisterMessage = Extract<
-  MembershipMessage,
-  { readonly type: 'prepare' | 'promise' | 'accept' | 'accepted' | 'document' | 'fetchDocument' }
->;
 
 /**
  * The register without any service beside the nodes: document e+1 is committed when a majority of the voting nodes of
@@ -56,6 +50,9 @@ export class BallotRegister implements Register {
     return this.#documents.document;
   }
 
+  /** A majority has it, or it would not be committed. */
+  readonly isSettled = true;
+
   propose(change: Change, done: (result: ProposalResult) => void): void {
     this.#proposer.propose(change, done);
   }
@@ -64,9 +61,12 @@ export class BallotRegister implements Register {
     this.#documents.onEpochSeen(node, epoch);
   }
 
-  /** The answer to `keepDocument`. */
   onDocumentKept(durable: boolean): void {
     this.#documents.onKept(durable);
+  }
+
+  onAnswered(): void {
+    // What matters of it, its epoch, is seen anyway.
   }
 
   tick(): void {

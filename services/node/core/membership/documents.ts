@@ -33,6 +33,7 @@ export class Documents {
   #keeping: ClusterDocument | undefined;
   #keepAtMs = 0;
   #fetchAtMs = 0;
+  #newestSinceMs = -Infinity;
 
   constructor(options: DocumentsOptions) {
     this.#options = options;
@@ -50,10 +51,21 @@ export class Documents {
     return this.#learnt !== undefined;
   }
 
+  /** Durable here, or on its way there. */
+  get newest(): ClusterDocument {
+    return this.#learnt ?? this.#document;
+  }
+
+  /** When this node learned of it; -Infinity: before its start. */
+  get newestSinceMs(): number {
+    return this.#newestSinceMs;
+  }
+
   /** Takes a committed document, which is adopted when it is durable. */
   learn(document: ClusterDocument): void {
-    if (document.clusterId !== this.#document.clusterId || document.epoch <= this.#newestEpoch) return;
+    if (document.clusterId !== this.#document.clusterId || document.epoch <= this.newest.epoch) return;
     this.#learnt = document;
+    this.#newestSinceMs = this.#port.now.monotonicMs;
     for (const [node, epoch] of this.#ahead) if (epoch <= document.epoch) this.#ahead.delete(node);
     this.#keep();
   }
@@ -80,7 +92,7 @@ export class Documents {
 
   /** Any message of another node says which epoch it is in. One that is behind will ask. */
   onEpochSeen(node: NodeId, epoch: number): void {
-    if (epoch <= this.#newestEpoch) return;
+    if (epoch <= this.newest.epoch) return;
     if (this.#ahead.size < AHEAD_MAX || this.#ahead.has(node)) this.#ahead.set(node, epoch);
     this.#fetch();
   }
@@ -103,10 +115,6 @@ export class Documents {
   tick(): void {
     this.#keep();
     this.#fetch();
-  }
-
-  get #newestEpoch(): number {
-    return (this.#learnt ?? this.#document).epoch;
   }
 
   #keep(): void {

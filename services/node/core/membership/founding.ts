@@ -5,10 +5,12 @@ import type { Proposal } from '../protocol/vote.js';
 import type { Cluster, ClusterDocument, NodeId } from '../types.js';
 import { Candidates, type Hello } from './candidates.js';
 import { documentOf } from './documentText.js';
+import type { FoundingStore } from './foundingStore.js';
 import { FoundingProposer, type FoundingProposerOptions } from './foundingProposer.js';
 import { troublesOf } from './foundingView.js';
 import { judge, suits } from './foundingVotes.js';
 import type { DocumentPort } from './port.js';
+import type { Held } from './store.js';
 import type { VoteFile } from './voteFile.js';
 import { Welcome } from './welcome.js';
 
@@ -26,6 +28,8 @@ export const FOUNDING_TIMES: FoundingTimes = { helloMs: 100, settleMs: 300, keep
 export interface FoundingOptions extends FoundingProposerOptions {
   /** With how many nodes a cluster is to be founded; 0: this node only ever joins one. */
   readonly expects: number;
+  /** Where document 1 is committed, if not by the votes alone. */
+  readonly store?: FoundingStore;
   /** Durable here, where this node belongs to one. */
   readonly cluster?: Cluster;
   readonly times: FoundingTimes;
@@ -75,6 +79,10 @@ export class Founding {
     this.#welcome = new Welcome(options);
     this.#proposer = new FoundingProposer(options, {
       isBarred: () => this.#isBarred,
+      commit: (proposal, done) => {
+        if (options.store) options.store.commit(proposal, done);
+        else done();
+      },
       decided: (proposal) => {
         this.#learn(proposal);
         this.#welcome.spread(proposal);
@@ -85,6 +93,12 @@ export class Founding {
   /** The bus reaches this node. */
   onPeer(node: NodeId): void {
     this.#candidates.addPeer(node);
+  }
+
+  /** The store has answered. */
+  onHeld(held: Held): void {
+    const cluster = this.#cluster ? undefined : this.#options.store?.onHeld(held);
+    if (cluster) this.#learn(cluster);
   }
 
   /** The register has a newer document, which others are told of from now on. */
@@ -147,7 +161,7 @@ export class Founding {
   }
 
   get #isBarred(): boolean {
-    return (this.#cluster ?? this.#learnt ?? this.#seen) !== undefined;
+    return (this.#cluster ?? this.#learnt ?? this.#seen ?? this.#options.store?.trouble) !== undefined;
   }
 
   #onHello(from: NodeId, { candidate, expects, epoch, known }: Hello): void {
@@ -243,8 +257,9 @@ export class Founding {
 
   #troubles(): readonly FoundingTrouble[] {
     if (this.#cluster) return [];
-    const { self, expects, file } = this.#options;
+    const { self, expects, file, store } = this.#options;
     const { vote } = file;
-    return troublesOf({ self: self.id, expects, candidates: this.#candidates, vote, seen: this.#seen });
+    const sight = { self: self.id, expects, candidates: this.#candidates, vote, seen: this.#seen };
+    return [...(store?.trouble ? [store.trouble] : []), ...troublesOf(sight)];
   }
 }

@@ -27,6 +27,8 @@ export interface FoundingProposerOptions {
 export interface FoundingProposerPort {
   /** Nothing may be founded: there is a document already. */
   isBarred(): boolean;
+  /** All have voted: calls `done` once document 1 may be decided, or not at all; then it is asked again. */
+  commit(proposal: Proposal, done: () => void): void;
   /** All have voted, and that is durable in this node's file: document 1 is committed. */
   decided(proposal: Proposal): void;
 }
@@ -137,8 +139,13 @@ export class FoundingProposer {
     const isUnanimous = this.#ballot.votes.size === proposal.document.nodes.length;
     const isDecided = vote.kind === 'founding' && vote.decided;
     if (!isUnanimous || isDecided || !this.#file.isIdle || this.#rest.isBarred()) return;
-    this.#file.keep({ kind: 'founding', voter, proposal, decided: true }, (durable) => {
-      if (durable) this.#rest.decided(proposal);
+    this.#rest.commit(proposal, () => {
+      this.#file.whenIdle(() => {
+        if (this.#own !== proposal) return;
+        this.#file.keep({ kind: 'founding', voter, proposal, decided: true }, (durable) => {
+          if (durable) this.#rest.decided(proposal);
+        });
+      });
     });
   }
 }

@@ -18,6 +18,10 @@ export interface DocumentPort {
   keepVote(vote: Vote): void;
   /** Replaces the document beside the database; answered by {@link Documents.onKept}. */
   keepDocument(document: ClusterDocument): void;
+  /** Asks what the store holds; answered by {@link Store.onRead}. */
+  readStore(): void;
+  /** Changes what the store holds; answered by {@link Store.onSwapped}. */
+  swapStore(index: number, text: string): void;
   /** Keeps the first document, with the key of versions; answered by {@link Founding.onClusterKept}. */
   keepCluster(cluster: Cluster): void;
 }

@@ -3,9 +3,10 @@ import type { AcceptAnswer, Ballot, PromiseAnswer } from '../protocol/membership
 import type { RequestNumber } from '../protocol/messages.js';
 import type { ClusterDocument, NodeId } from '../types.js';
 import type { Acceptor } from './acceptor.js';
-import { documentOf, documentText, fitsMessage } from './documentText.js';
+import { documentOf } from './documentText.js';
 import type { Documents } from './documents.js';
 import type { DocumentPort } from './port.js';
+import { type Proposal, Proposals } from './proposals.js';
 import type { Change, ProposalResult, RegisterTimes } from './register.js';
 import { Round, spreadOf } from './rounds.js';
 
@@ -17,23 +18,6 @@ export interface ProposerOptions {
   readonly port: DocumentPort;
   readonly documents: Documents;
   readonly acceptor: Acceptor;
-}
-
-/** A change that somebody wants made. */
-interface Wish {
-  readonly change: Change;
-  readonly done: (result: ProposalResult) => void;
-  readonly deadlineMs: number;
-  /** How often another document came first. */
-  superseded: number;
-  rounds: number;
-}
-
-/** What is proposed as the document after `base`, for as long as that is the newest. */
-interface Proposal {
-  readonly wish: Wish;
-  readonly base: ClusterDocument;
-  readonly text: string;
 }
 
 type Phase =
@@ -50,8 +34,6 @@ type Phase =
   /** Decided; it counts here when it is durable. */
   | { readonly step: 'adopting' };
 
-const WISHES_MAX = 8;
-const SUPERSEDED_MAX = 8;
 /** A pause doubles with each lost round, as often as this. */
 const DOUBLINGS_MAX = 5;
 const RESENDS = 3;
@@ -65,8 +47,7 @@ export class Proposer {
   readonly #options: ProposerOptions;
   readonly #port: DocumentPort;
   readonly #documents: Documents;
-  readonly #wishes: Wish[] = [];
-  #proposal: Proposal | undefined;
+  readonly #proposals: Proposals;
   #phase: Phase = { step: 'waiting', untilMs: 0 };
   /** The highest that was heard of. */
   #lastRound = 0;
@@ -75,16 +56,20 @@ export class Proposer {
     this.#options = options;
     this.#port = options.port;
     this.#documents = options.documents;
+    this.#proposals = new Proposals({
+      ...options,
+      proposeMs: options.times.proposeMs,
+      start: (proposal) => {
+        this.#prepare(proposal);
+      },
+      drop: () => {
+        this.#phase = { step: 'waiting', untilMs: 0 };
+      },
+    });
   }
 
   propose(change: Change, done: (result: ProposalResult) => void): void {
-    if (this.#wishes.length >= WISHES_MAX) {
-      done('failed');
-      return;
-    }
-    const deadlineMs = this.#nowMs + this.#options.times.proposeMs;
-    this.#wishes.push({ change, done, deadlineMs, superseded: 0, rounds: 0 });
-    if (this.#wishes.length === 1) this.#begin();
+    this.#proposals.propose(change, done);
   }
 
   onPromise(from: NodeId, request: RequestNumber, answer: PromiseAnswer): void {
@@ -107,33 +92,19 @@ export class Proposer {
     else if (round.isLost) this.#pause();
   }
 
-  /** A newer document counts here: what was proposed is either it, or has to be thought over. */
   onAdopted(document: ClusterDocument): void {
-    const proposal = this.#proposal;
-    if (!proposal) {
-      this.#begin();
-      return;
-    }
-    const { wish, base, text } = proposal;
-    this.#drop();
-    if (document.epoch === base.epoch + 1 && documentText(document) === text) {
-      this.#finish(wish, 'committed');
-      return;
-    }
-    wish.superseded += 1;
-    if (wish.superseded > SUPERSEDED_MAX) this.#finish(wish, 'superseded');
-    else this.#begin();
+    this.#proposals.onAdopted(document);
   }
 
   tick(): void {
     const nowMs = this.#nowMs;
-    for (const wish of [...this.#wishes]) if (wish.deadlineMs <= nowMs) this.#finish(wish, 'failed');
+    this.#proposals.expire();
     const phase = this.#phase;
     switch (phase.step) {
       case 'waiting':
         if (phase.untilMs > nowMs) return;
-        if (this.#proposal) this.#prepare(this.#proposal);
-        else this.#begin();
+        if (this.#proposals.current) this.#prepare(this.#proposals.current);
+        else this.#proposals.begin();
         return;
       case 'preparing':
       case 'accepting':
@@ -149,43 +120,10 @@ export class Proposer {
     return this.#port.now.monotonicMs;
   }
 
-  /** The first wish becomes a proposal on the newest document, once that is durable here. */
-  #begin(): void {
-    const [wish] = this.#wishes;
-    if (!wish || this.#proposal || this.#documents.isAdopting) return;
-    const base = this.#documents.document;
-    const isMember = base.nodes.some(({ id }) => id === this.#options.self);
-    const next = isMember ? wish.change(base) : undefined;
-    if (!next) {
-      this.#finish(wish, isMember ? 'unchanged' : 'failed');
-      return;
-    }
-    assert(
-      next.epoch === base.epoch + 1 && next.clusterId === base.clusterId,
-      'a change is of the next epoch',
-    );
-    const text = documentText(next);
-    if (fitsMessage(text)) this.#prepare((this.#proposal = { wish, base, text }));
-    else this.#finish(wish, 'failed');
-  }
-
-  /** Of a wish that is not the first, nothing was proposed yet. */
-  #finish(wish: Wish, result: ProposalResult): void {
-    this.#wishes.splice(this.#wishes.indexOf(wish), 1);
-    if (this.#proposal?.wish === wish) this.#drop();
-    wish.done(result);
-    this.#begin();
-  }
-
-  #drop(): void {
-    this.#proposal = undefined;
-    this.#phase = { step: 'waiting', untilMs: 0 };
-  }
-
   #prepare({ wish, base }: Proposal): void {
     const { self, times } = this.#options;
     this.#lastRound += 1;
-    wish.rounds += 1;
+    wish.attempts += 1;
     const ballot = { round: this.#lastRound, node: self, proposal: this.#port.nextNumber() };
     const round = new Round(base, ballot);
     const endsAtMs = this.#nowMs + times.roundMs;
@@ -193,7 +131,7 @@ export class Proposer {
   }
 
   #accept(round: Round): void {
-    const text = round.accepted?.document ?? this.#proposal?.text;
+    const text = round.accepted?.document ?? this.#proposals.current?.text;
     assert(text !== undefined, 'a round belongs to a proposal');
     round.askAgain();
     const endsAtMs = this.#nowMs + this.#options.times.roundMs;
@@ -265,7 +203,7 @@ export class Proposer {
 
   #pause(): void {
     const { self, jitter, times } = this.#options;
-    const doublings = Math.min(this.#proposal?.wish.rounds ?? 0, DOUBLINGS_MAX);
+    const doublings = Math.min(this.#proposals.current?.wish.attempts ?? 0, DOUBLINGS_MAX);
     const pauseMs = (times.roundMs / 32) * 2 ** doublings * (0.5 + spreadOf(jitter, self, this.#lastRound));
     this.#phase = { step: 'waiting', untilMs: this.#nowMs + pauseMs };
   }

@@ -1,4 +1,11 @@
+import type { MembershipMessage } from '../protocol/membershipMessages.js';
+import type { RequestNumber } from '../protocol/messages.js';
 import type { ClusterDocument, NodeId } from '../types.js';
+
+export type RegisterMessage = Extract<
+  MembershipMessage,
+  { readonly type: 'prepare' | 'promise' | 'accept' | 'accepted' | 'document' | 'fetchDocument' }
+>;
 
 /**
  * Gives the next document, of the epoch after the one that it is given, or undefined where there is nothing to change. It
@@ -17,10 +24,17 @@ export type ProposalResult = 'committed' | 'superseded' | 'unchanged' | 'failed'
 export interface Register {
   /** The newest that is durable here. */
   readonly document: ClusterDocument;
+  /** So many nodes have it that it cannot be lost: what cannot be taken back may be done. */
+  readonly isSettled: boolean;
   /** `done` is called exactly once. */
   propose(change: Change, done: (result: ProposalResult) => void): void;
   /** Another node was heard to be in this epoch. */
   onEpochSeen(node: NodeId, epoch: number): void;
+  /** The node has answered the ping of that number, in this epoch. */
+  onAnswered(node: NodeId, request: RequestNumber, epoch: number): void;
+  onMessage(from: NodeId, message: RegisterMessage): void;
+  /** The answer to `keepDocument`. */
+  onDocumentKept(durable: boolean): void;
   /** Due every TICK_MS. */
   tick(): void;
 }

@@ -1,5 +1,6 @@
 import { RequestNumbers } from '../coordinator/requestNumbers.js';
 import type { DocumentPort } from '../membership/port.js';
+import { type Held, Store } from '../membership/store.js';
 import { VoteFile } from '../membership/voteFile.js';
 import type { NodeOptions } from '../nodeOptions.js';
 import { Outbox } from '../protocol/outbox.js';
@@ -11,11 +12,14 @@ export interface Base {
   readonly numbers: RequestNumbers;
   readonly file: VoteFile;
   readonly documentPort: DocumentPort;
+  readonly store: Store;
 }
 
-export function createBase(options: NodeOptions): Base {
+/** `onHeld`: told of what the store holds, whenever that is asked for. */
+export function createBase(options: NodeOptions, onHeld: (held: Held) => void): Base {
   const outbox = new Outbox();
   const numbers = new RequestNumbers(options.incarnation, options.spareActor);
   const documentPort = documentPortOf(outbox, () => numbers.next());
-  return { outbox, numbers, documentPort, file: new VoteFile(options.vote, documentPort) };
+  const file = new VoteFile(options.vote, documentPort);
+  return { outbox, numbers, documentPort, file, store: new Store(documentPort, onHeld) };
 }

@@ -1,8 +1,7 @@
-import type { BallotRegister } from '../membership/ballotRegister.js';
 import type { Membership } from '../membership/membership.js';
 import { Rebuild } from '../membership/rebuild.js';
 import { Removals } from '../membership/removals.js';
-import type { Change, ProposalResult } from '../membership/register.js';
+import type { Change, ProposalResult, Register } from '../membership/register.js';
 import type { NodeOptions } from '../nodeOptions.js';
 import type { Outbox } from '../protocol/outbox.js';
 import type { Repair } from '../repair/repair.js';
@@ -13,7 +12,7 @@ import type { NodeId } from '../types.js';
 /** The parts of a node that those need who have the document changed. */
 interface Around {
   readonly outbox: Outbox;
-  readonly register: BallotRegister;
+  readonly register: Register;
   readonly membership: Membership;
   readonly replica: Replica;
   readonly repair: Repair;

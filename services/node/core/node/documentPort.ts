@@ -24,6 +24,12 @@ export function documentPortOf(outbox: Outbox, nextNumber: () => RequestNumber):
     keepDocument: (document) => {
       outbox.keepDocument(document);
     },
+    readStore: () => {
+      outbox.readStore();
+    },
+    swapStore: (index, text) => {
+      outbox.swapStore(index, text);
+    },
     keepCluster: (cluster) => {
       outbox.keepCluster(cluster);
     },

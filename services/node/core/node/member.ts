@@ -1,14 +1,23 @@
 import { assertNever } from '../assert.js';
 import type { NodeParts } from './parts.js';
 import type { LoadPurpose, NodeEvent, NodeSizes, NodeView, ReadResult } from '../protocol/events.js';
-import type { RegisterMessage } from '../membership/ballotRegister.js';
+import type { RegisterMessage } from '../membership/register.js';
 import type { FoundingMessage } from '../membership/founding.js';
 import type { Message, OtherEpoch, ReadAnswer, RequestNumber, WriteAnswer } from '../protocol/messages.js';
+import type { Held } from '../membership/store.js';
+import type { StoreStanding } from '../protocol/store.js';
 import type { Key, NodeId } from '../types.js';
 
 export type MemberMessage = Exclude<Message, FoundingMessage>;
+/** Of interest also to a node that is in no cluster yet. */
+type EventOfAll = Extract<
+  NodeEvent,
+  {
+    type: 'voteKept' | 'clusterKept' | 'seen' | 'registered' | 'storeChanged' | 'storeRead' | 'storeSwapped';
+  }
+>;
 export type MemberEvent =
-  | Exclude<NodeEvent, { type: 'voteKept' | 'clusterKept' | 'seen' | 'message' }>
+  | Exclude<NodeEvent, { type: EventOfAll['type'] | 'message' }>
   | (Omit<Extract<NodeEvent, { type: 'message' }>, 'message'> & { readonly message: MemberMessage });
 
 const OF_REGISTER = new Set<Message['type']>([
@@ -40,7 +49,7 @@ export class Member {
     };
   }
 
-  view(): NodeView {
+  view(): Omit<NodeView, 'registry'> {
     return {
       document: this.#parts.document,
       founding: undefined,
@@ -52,6 +61,15 @@ export class Member {
       antiEntropy: this.#parts.repair.view(),
       rebuild: this.#parts.rebuild.view(),
     };
+  }
+
+  /** The store has answered. */
+  onHeld(held: Held): void {
+    this.#parts.storeRegister?.onHeld(held);
+  }
+
+  get storeStanding(): StoreStanding {
+    return this.#parts.storeRegister?.standing ?? 'unread';
   }
 
   isAlive(node: NodeId): boolean {
@@ -149,6 +167,7 @@ export class Member {
         return this.#parts.membership.onPing(from, message.heights, request, deadlineMs);
       case 'pong':
         this.#parts.register.onEpochSeen(from, message.epoch);
+        this.#parts.register.onAnswered(from, request, message.epoch);
         this.#parts.membership.onPong(from, message.heights);
         return this.#parts.coordinator.onProbed(request, true);
       case 'compare':

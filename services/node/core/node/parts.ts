@@ -1,11 +1,12 @@
 import { Coordinator } from '../coordinator/coordinator.js';
 import type { RequestNumbers } from '../coordinator/requestNumbers.js';
 import { BallotRegister } from '../membership/ballotRegister.js';
+import { StoreRegister } from '../membership/storeRegister.js';
 import { createRebuild, createRemovals } from './changes.js';
 import { Membership } from '../membership/membership.js';
 import type { Rebuild } from '../membership/rebuild.js';
 import type { Removals } from '../membership/removals.js';
-import { REGISTER_TIMES } from '../membership/register.js';
+import { type Register, REGISTER_TIMES } from '../membership/register.js';
 import type { NodeOptions } from '../nodeOptions.js';
 import type { Base } from './base.js';
 import type { Outbox } from '../protocol/outbox.js';
@@ -25,7 +26,9 @@ import type { Actor, Cluster, ClusterDocument, Key, NodeId } from '../types.js';
 export class NodeParts {
   readonly outbox: Outbox;
   readonly replicaSet: (key: Key) => ReplicaSet;
-  readonly register: BallotRegister;
+  readonly register: Register;
+  /** The register, where it is one in a store. */
+  readonly storeRegister: StoreRegister | undefined;
   readonly membership: Membership;
   readonly hints: Hints;
   readonly replica: Replica;
@@ -55,7 +58,9 @@ export class NodeParts {
       () => this.#ring,
       (key) => options.digests.md5(key),
     );
-    this.register = this.#createRegister(base, cluster.document);
+    this.storeRegister =
+      options.register === 'store' ? this.#createStoreRegister(base, cluster) : undefined;
+    this.register = this.storeRegister ?? this.#createBallotRegister(base, cluster.document);
     this.membership = this.#createMembership(options);
     this.hints = this.#createHints(options);
     this.repair = this.#createRepair(options);
@@ -82,7 +87,7 @@ export class NodeParts {
     return listed?.actor === actor && listed.state === 'complete';
   }
 
-  #createRegister(base: Base, document: ClusterDocument): BallotRegister {
+  #createBallotRegister(base: Base, document: ClusterDocument): BallotRegister {
     return new BallotRegister({
       self: this.#options.self,
       document,
@@ -92,6 +97,19 @@ export class NodeParts {
       port: base.documentPort,
       onAdopted: (adopted) => {
         this.#adopt(adopted);
+      },
+    });
+  }
+
+  #createStoreRegister(base: Base, cluster: Cluster): StoreRegister {
+    return new StoreRegister({
+      ...{ self: this.#options.self, cluster, times: REGISTER_TIMES },
+      ...{ port: base.documentPort, store: base.store },
+      onAdopted: (adopted) => {
+        this.#adopt(adopted);
+      },
+      onRefilled: () => {
+        this.outbox.observe('storeRefilled');
       },
     });
   }
@@ -210,6 +228,7 @@ export class NodeParts {
         },
         replicaSet: this.replicaSet,
         isMember: () => this.#lists(options.self),
+        isSettled: () => this.register.isSettled,
         isComplete: () => this.replica.complete,
         isAlive: (node) => this.membership.isAlive(node),
         merge: (key, record, done) => {

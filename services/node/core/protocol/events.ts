@@ -13,7 +13,7 @@ import type {
 } from '../types.js';
 import type { AntiEntropyView, HurryOutcome, RemovalOutcome, WhereOutcome } from './convergence.js';
 import type { FoundingView } from './foundingView.js';
-import type { RegisteredNode, StoreReading, SwapResult } from './store.js';
+import type { RegisteredNode, RegistryView, StoreReading, SwapResult } from './store.js';
 import type { Vote } from './vote.js';
 import type { GetOutcome, GetRequest, Message, PutOutcome, PutRequest, RequestNumber } from './messages.js';
 
@@ -150,6 +150,7 @@ export type Fact =
   | 'tombstoneReaped'
   | 'clockTrimmed'
   | 'documentAdopted'
+  | 'storeRefilled'
   | 'rebuildBegun'
   | 'rebuildFinished';
 
@@ -228,6 +229,8 @@ export interface NodeView {
   readonly hints: ReadonlyMap<NodeId, number>;
   /** None before this node is in a cluster. */
   readonly antiEntropy: AntiEntropyView | undefined;
+  /** Where there is one. */
+  readonly registry: RegistryView | undefined;
   /** While it is being rebuilt: the complete nodes that it has still to compare with. */
   readonly rebuild: { readonly left: readonly NodeId[] } | undefined;
 }

@@ -12,7 +12,13 @@ export type FoundingTrouble =
   /** This node has given its vote to one that is not heard of. */
   | { readonly code: 'bound'; readonly proposer: NodeId }
   /** There is a cluster, which this node is not in: it has to be let in, and nothing is founded. */
-  | { readonly code: 'not_listed'; readonly node: NodeId; readonly epoch: number };
+  | { readonly code: 'not_listed'; readonly node: NodeId; readonly epoch: number }
+  /** The store has not answered: there may be a cluster already. */
+  | { readonly code: 'store_unread' }
+  /** The store holds the document of a cluster that this node is not in. */
+  | { readonly code: 'not_in_store'; readonly epoch: number }
+  /** What the store holds is no document. */
+  | { readonly code: 'store_damaged' };
 
 export interface FoundingView {
   readonly founded: boolean;

@@ -17,3 +17,16 @@ export interface RegisteredNode {
   /** Its check passes. */
   readonly passing: boolean;
 }
+
+/**
+ * What the store holds, beside the document that this node knows. `unread`: not known yet. `lost`: no document, an older one,
+ * or another of the same epoch. `foreign`: that of another cluster.
+ */
+export type StoreStanding = 'unread' | 'same' | 'newer' | 'lost' | 'foreign';
+
+/** The registry as a node sees it. */
+export interface RegistryView {
+  readonly store: StoreStanding;
+  /** Of the nodes that are registered: whose check passes. */
+  readonly checks: ReadonlyMap<NodeId, boolean>;
+}

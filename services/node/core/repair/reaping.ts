@@ -23,6 +23,8 @@ export interface ReapingOptions extends ReapRoundParts, ReapRules {
   /** This node's place among the replicas of a partition, its owner first; -1 where it is none. */
   readonly placeAmong: (partition: Partition) => number;
   readonly isAlive: (node: NodeId) => boolean;
+  /** Nobody can lose the document any more that says who has to be asked (R8). */
+  readonly isSettled: () => boolean;
   /** Forgets it here, if it still is what was agreed to. */
   readonly reap: (item: ReapItem) => void;
 }
@@ -75,10 +77,10 @@ export class Reaping {
     const [oldest, ...rest] = this.#rounds;
     if (oldest && nowMs >= oldest.secondAtMs) {
       this.#rounds = rest;
-      if (this.#allAlive()) this.#askAgain(oldest);
+      if (this.#mayAsk()) this.#askAgain(oldest);
     } else if (nowMs >= this.#nextAtMs) {
       this.#nextAtMs = nowMs + this.#everyMs;
-      if (this.#hasRoom() && this.#allAlive()) this.#begin(nowMs);
+      if (this.#hasRoom() && this.#mayAsk()) this.#begin(nowMs);
     }
   }
 
@@ -93,9 +95,9 @@ export class Reaping {
     return MESSAGES_BETWEEN * Math.max(messageMsMax(graceMs), timeoutMs);
   }
 
-  #allAlive(): boolean {
-    const { others, isAlive } = this.#options;
-    return others().every(isAlive);
+  #mayAsk(): boolean {
+    const { others, isAlive, isSettled } = this.#options;
+    return isSettled() && others().every(isAlive);
   }
 
   #hasRoom(): boolean {

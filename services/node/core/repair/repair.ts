@@ -34,6 +34,8 @@ export interface RepairPort {
   replicaSet(key: Key): ReplicaSet;
   /** Whether the document lists this node. */
   isMember(): boolean;
+  /** Nobody can lose the document any more. */
+  isSettled(): boolean;
   isComplete(): boolean;
   isAlive(node: NodeId): boolean;
   /** Merges a record here; `done` is told when it is durable, or that it could not be made so. */

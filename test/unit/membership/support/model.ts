@@ -1,7 +1,5 @@
-import {
-  BallotRegister,
-  type RegisterMessage,
-} from '../../../../services/node/core/membership/ballotRegister.js';
+import { BallotRegister } from '../../../../services/node/core/membership/ballotRegister.js';
+import type { RegisterMessage } from '../../../../services/node/core/membership/register.js';
 import { voterReplaced } from '../../../../services/node/core/membership/changes.js';
 import { documentOf, documentText } from '../../../../services/node/core/membership/documentText.js';
 import { Founding } from '../../../../services/node/core/membership/founding.js';

@@ -11,6 +11,9 @@ export interface FakePort extends DocumentPort {
   readonly votes: Vote[];
   readonly documents: ClusterDocument[];
   readonly clusters: Cluster[];
+  /** How often the store was asked. */
+  reads: number;
+  readonly swaps: { readonly index: number; readonly text: string }[];
   readonly connected: [node: NodeId, address: string][];
   /** What was sent since the last call. */
   takeSent(): [to: NodeId, message: Message][];
@@ -21,7 +24,7 @@ export function createPort(): FakePort {
   const sent: [NodeId, Message][] = [];
   const send = (to: NodeId, message: Message): void => void sent.push([to, message]);
   const port: FakePort = {
-    ...{ nowMs: 1000, sent, votes: [], documents: [], clusters: [], connected: [] },
+    ...{ nowMs: 1000, sent, votes: [], documents: [], clusters: [], connected: [], reads: 0, swaps: [] },
     ...{ send, sendBulk: send },
     get now() {
       return { monotonicMs: port.nowMs, wallMs: 0 };
@@ -30,6 +33,8 @@ export function createPort(): FakePort {
     connect: (node, address) => void port.connected.push([node, address]),
     keepVote: (vote) => void port.votes.push(vote),
     keepDocument: (document) => void port.documents.push(document),
+    readStore: () => void port.reads++,
+    swapStore: (index, text) => void port.swaps.push({ index, text }),
     keepCluster: (cluster) => void port.clusters.push(cluster),
     takeSent: () => sent.splice(0),
   };
