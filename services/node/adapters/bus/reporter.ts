@@ -12,6 +12,8 @@ export type Rejection =
   | 'receiver'
   | 'sender'
   | 'replay'
+  /** It was sent to an earlier connection or life of this node, or comes from one of its sender. */
+  | 'stale'
   /** One message of a sound envelope cannot be decoded. */
   | 'message'
   /** A large message is over a bound, contradicts itself, or was never finished. */
