@@ -1,4 +1,11 @@
-import type { CounterName, GaugeName, Labels, LogFields, Log, Metrics } from '../../../services/node/ports/telemetry.js';
+import type {
+  CounterName,
+  GaugeName,
+  Labels,
+  LogFields,
+  Log,
+  Metrics,
+} from '../../../services/node/ports/telemetry.js';
 
 export interface RecordedTelemetry {
   readonly log: Log;

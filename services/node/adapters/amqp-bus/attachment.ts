@@ -163,7 +163,11 @@ async function openPublishing(state: State, model: ChannelModel, lane: Lane): Pr
   return channel;
 }
 
-async function openQueue(state: State, model: ChannelModel, lane: Lane): Promise<{ bind(): Promise<unknown> }> {
+async function openQueue(
+  state: State,
+  model: ChannelModel,
+  lane: Lane,
+): Promise<{ bind(): Promise<unknown> }> {
   const { exchange, self, keptMs, keptBytes } = state.options;
   const name = `${exchange}.${self}.${lane}.${randomBytes(SUFFIX_BYTES).toString('hex')}`;
   const channel = await model.createChannel();
