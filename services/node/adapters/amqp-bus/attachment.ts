@@ -27,6 +27,8 @@ export interface AttachmentOptions {
   readonly exchange: string;
   readonly self: NodeId;
   readonly deadlineMs: number;
+  /** Ends the attempt. */
+  readonly ending: AbortSignal;
   /** For how long, and in how many bytes, the broker keeps what this node does not take. */
   readonly keptMs: number;
   readonly keptBytes: Readonly<Record<Lane, number>>;
@@ -47,6 +49,8 @@ const HEARTBEAT_S = 10;
 const CHANNEL_FRAMES_MAX = 128;
 const PUBLISH = { mandatory: true, persistent: false };
 const SUFFIX_BYTES = 6;
+/** Strangers may have any number of names. */
+const KEYS_MAX = 4096;
 
 interface State {
   readonly options: AttachmentOptions;
@@ -86,6 +90,8 @@ export async function openAttachment(
   };
   const late = `no answer within ${String(options.deadlineMs)} ms`;
   const deadline = setTimeout(() => ended(state, late), options.deadlineMs);
+  const stop = (): void => ended(state, 'the bus is closed');
+  options.ending.addEventListener('abort', stop);
   try {
     const opened = await open(state);
     if (state.phase !== 'opening') throw new Error(state.why);
@@ -97,6 +103,7 @@ export async function openAttachment(
     throw new Error(why, { cause: error });
   } finally {
     clearTimeout(deadline);
+    options.ending.removeEventListener('abort', stop);
   }
 }
 
@@ -210,6 +217,7 @@ function publish(state: State, { publishing }: Opened, lane: Lane, to: NodeId, f
 function keysOf({ keys }: State, to: NodeId): Readonly<Record<Lane, string>> {
   const known = keys.get(to);
   if (known) return known;
+  if (keys.size >= KEYS_MAX) keys.clear();
   const made = { fast: `${to}.fast`, large: `${to}.large`, bulk: `${to}.bulk` };
   keys.set(to, made);
   return made;

@@ -39,7 +39,7 @@ interface BrokerState {
   at: number;
   retryMs: number;
   retry: NodeJS.Timeout | undefined;
-  closing: boolean;
+  readonly ending: AbortController;
 }
 
 const MIB = 1024 * 1024;
@@ -49,7 +49,7 @@ const KEPT_BYTES: Readonly<Record<Lane, number>> = { fast: 64 * MIB, large: 128 
 export function openBroker(context: BusContext, options: BrokerOptions, handlers: BrokerHandlers): Broker {
   const state: BrokerState = {
     ...{ context, options, handlers, attachment: undefined, blocked: false, at: 0 },
-    ...{ retryMs: context.tuning.brokerRetryMsMin, retry: undefined, closing: false },
+    ...{ retryMs: context.tuning.brokerRetryMsMin, retry: undefined, ending: new AbortController() },
   };
   void attach(state);
   return {
@@ -80,13 +80,14 @@ async function attach(state: BrokerState): Promise<void> {
       onBlocked: (blocked) => onBlocked(state, url, blocked),
       onClose: (why) => onClose(state, url, why),
     });
-    if (state.closing) {
+    if (state.ending.signal.aborted) {
       attachment.destroy();
       return;
     }
     state.attachment = attachment;
     state.retryMs = context.tuning.brokerRetryMsMin;
   } catch (error) {
+    if (state.ending.signal.aborted) return;
     const why = error instanceof Error ? error.message : String(error);
     context.report.log('warn', 'the broker cannot be reached', { broker: url.shown, why });
     tryNext(state);
@@ -96,10 +97,11 @@ async function attach(state: BrokerState): Promise<void> {
   handlers.onReady();
 }
 
-function attachmentOptions({ context, options }: BrokerState, url: BrokerUrl): AttachmentOptions {
+function attachmentOptions({ context, options, ending }: BrokerState, url: BrokerUrl): AttachmentOptions {
   const { ca, exchange, self } = options;
   const { brokerMs, silenceMs } = context.tuning;
-  return { url, ca, exchange, self, deadlineMs: brokerMs, keptMs: silenceMs, keptBytes: KEPT_BYTES };
+  const kept = { keptMs: silenceMs, keptBytes: KEPT_BYTES };
+  return { url, ca, exchange, self, deadlineMs: brokerMs, ending: ending.signal, ...kept };
 }
 
 function onClose(state: BrokerState, url: BrokerUrl, why: string): void {
@@ -127,14 +129,14 @@ function onBlocked(state: BrokerState, url: BrokerUrl, blocked: boolean): void {
 }
 
 function tryNext(state: BrokerState): void {
-  if (state.closing) return;
+  if (state.ending.signal.aborted) return;
   state.at++;
   state.retry = setTimeout(() => void attach(state), state.retryMs);
   state.retryMs = Math.min(state.context.tuning.brokerRetryMsMax, 2 * state.retryMs);
 }
 
 async function close(state: BrokerState): Promise<void> {
-  state.closing = true;
+  state.ending.abort();
   clearTimeout(state.retry);
   const { attachment } = state;
   if (!attachment) return;
