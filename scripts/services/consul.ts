@@ -107,12 +107,14 @@ function launch(options: ConsulOptions, peers: Peers): Launched {
   const outputFile = join(folder, 'consul.log');
   const args = commandLine(options, peers);
   const started = startProcess({ command: needProgram('consul'), args, outputFile, stays });
+  const processes = [{ name: options.name ?? 'consul', started }];
+  options.onLaunched?.(processes);
   const url = `${options.tls ? 'https' : 'http'}://${HOST}:${String(ports.http)}`;
   const token = options.acl === true ? { token: readFileSync(tokenFile(folder), 'utf8') } : {};
   const ca = options.tls ? { ca: readFileSync(options.tls.caFile, 'utf8') } : {};
   return {
     started,
-    processes: [{ name: options.name ?? 'consul', started }],
+    processes,
     pid: started.pid,
     url,
     dnsPort: ports.dns,

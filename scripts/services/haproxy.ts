@@ -52,6 +52,8 @@ export async function startHaproxy(options: HaproxyOptions): Promise<Haproxy> {
   const logFile = join(folder, 'haproxy.log');
   const args = ['-W', '-f', settingsFile()];
   const started = startProcess({ command, args, env, outputFile: logFile, stays });
+  const processes = [{ name: 'haproxy', started }];
+  options.onLaunched?.(processes);
   const stop = async (): Promise<void> => void (await stopProcess(started, STOP_TIMEOUT_MS));
   try {
     const waiting = { started, logFile, timeoutMs: readyTimeoutMs };
@@ -61,7 +63,7 @@ export async function startHaproxy(options: HaproxyOptions): Promise<Haproxy> {
     throw error;
   }
   return {
-    processes: [{ name: 'haproxy', started }],
+    processes,
     pid: started.pid,
     url: `http://${HOST}:${String(ports.clients)}`,
     statsUrl: `http://${HOST}:${String(ports.stats)}/`,

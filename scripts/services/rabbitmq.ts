@@ -81,6 +81,11 @@ export async function startRabbitmq(options: RabbitmqOptions): Promise<Rabbitmq>
   // Were it not there already, the broker would start one that stays when the broker ends.
   const portMapper = start(needProgram('epmd'), ['-port', String(ports.portMapper), '-address', HOST]);
   const broker = start(server, []);
+  const processes = [
+    { name: 'rabbitmq', started: broker },
+    { name: 'epmd', started: portMapper },
+  ];
+  options.onLaunched?.(processes);
   const stop = async (): Promise<void> => {
     await stopProcess(broker, STOP_TIMEOUT_MS);
     await stopProcess(portMapper, STOP_TIMEOUT_MS);
@@ -97,10 +102,7 @@ export async function startRabbitmq(options: RabbitmqOptions): Promise<Rabbitmq>
   }
   const credentials = `rondo:${password}@${HOST}`;
   return {
-    processes: [
-      { name: 'rabbitmq', started: broker },
-      { name: 'epmd', started: portMapper },
-    ],
+    processes,
     pid: broker.pid,
     url: `${options.tls ? 'amqps' : 'amqp'}://${credentials}:${String(ports.amqp)}/rondo`,
     managementUrl: `http://${credentials}:${String(ports.management)}`,

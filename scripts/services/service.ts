@@ -26,6 +26,8 @@ export interface ServiceOptions {
   readonly folder: string;
   /** It gets a session of its own and outlives this process. */
   readonly stays?: boolean;
+  /** Told of the processes at once, before they serve: whoever has to end them after a fault knows them then. */
+  readonly onLaunched?: (processes: readonly NamedProcess[]) => void;
   readonly readyTimeoutMs?: number;
 }
 
