@@ -27,7 +27,9 @@ function services(...args: readonly string[]): Promise<Run> {
 
 describeWithServices('npm run services', ['rabbitmq', 'consul', 'haproxy'], () => {
   it('start, status, reload and stop: each says what it does, does it once, and ends only what it started', async () => {
-    stage.cleanup.defer('stop the services', async () => void (await services('stop')));
+    stage.cleanup.defer('stop the services', async () => {
+      await services('stop');
+    });
     expect(await services('status')).toMatchObject({
       code: 1,
       output: expect.stringMatching(/consul +down/),
