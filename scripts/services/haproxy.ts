@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { Resolver } from 'node:dns/promises';
 import { createConnection } from 'node:net';
 import { join, relative } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { environment } from '../../services/node/config.js';
 import { startProcess, stopProcess, waitUntil } from '../support/processes.js';
 import { needProgram, ServiceError } from './programs.js';
@@ -46,6 +47,8 @@ const READY_TIMEOUT_MS = 15_000;
 const RELOAD_TIMEOUT_MS = 15_000;
 const STOP_TIMEOUT_MS = 5000;
 const ASK_TIMEOUT_MS = 5000;
+const CONSUL_TIMEOUT_MS = 5000;
+const CONSUL_POLL_MS = 250;
 const NODES_IN_CONSUL = '_rondo._tcp.service.consul';
 /** What the settings know as `server-state-file`. */
 const STATE_FILE = 'nodes.state';
@@ -87,8 +90,7 @@ export async function startHaproxy(options: HaproxyOptions): Promise<Haproxy> {
 /** Reloads by the pid of a master, whose folder and variables have to be those that it was started with. */
 export async function reloadHaproxy(folder: string, pid: number, env: NodeJS.ProcessEnv): Promise<void> {
   await checkSettings(needProgram('haproxy'), env);
-  const state = await ask(socketOf(folder), 'show servers state');
-  await checkConsulKnows(servingNodes(state), env);
+  const state = await stateThatConsulKnows(folder, env);
   // The new worker begins with the nodes that the old one knows, and so has no moment without any.
   writeFileSync(join(folder, STATE_FILE), state);
   const before = new Set(workersOf(pid));
@@ -127,18 +129,33 @@ export function servingNodes(state: string): number {
   return state.split('\n').filter((line) => line.split(' ')[5] === '2').length;
 }
 
-/** A new worker holds on to nothing that it has not once been told by Consul itself. */
-async function checkConsulKnows(serving: number, env: NodeJS.ProcessEnv): Promise<void> {
+/**
+ * A new worker holds on to nothing that it has not once been told by Consul itself. A node that has just left may still count
+ * as up for a moment: that is waited for.
+ */
+async function stateThatConsulKnows(folder: string, env: NodeJS.ProcessEnv): Promise<string> {
+  const deadline = performance.now() + CONSUL_TIMEOUT_MS;
+  for (;;) {
+    const state = await ask(socketOf(folder), 'show servers state');
+    const [found, serving] = [await nodesInConsul(env), servingNodes(state)];
+    if (found >= serving) return state;
+    if (performance.now() > deadline) {
+      throw new ServiceError(
+        `Consul names ${String(found)} of ${String(serving)} nodes: reloaded now, HAProxy would forget the others. Reload it when they are all in Consul again.`,
+      );
+    }
+    await sleep(CONSUL_POLL_MS);
+  }
+}
+
+async function nodesInConsul(env: NodeJS.ProcessEnv): Promise<number> {
   const resolver = new Resolver({ timeout: 2000, tries: 1 });
   resolver.setServers([env['RONDO_HAPROXY_CONSUL_DNS'] ?? '']);
-  const found = await resolver.resolveSrv(NODES_IN_CONSUL).then(
-    (records) => records.length,
-    () => 0,
-  );
-  if (found >= serving) return;
-  throw new ServiceError(
-    `Consul names ${String(found)} of ${String(serving)} nodes: reloaded now, HAProxy would forget the others. Reload it when they are all in Consul again.`,
-  );
+  try {
+    return (await resolver.resolveSrv(NODES_IN_CONSUL)).length;
+  } catch {
+    return 0;
+  }
 }
 
 /** What HAProxy answers to a command on its socket. */

@@ -99,9 +99,12 @@ describeWithServices('HAProxy before nodes that it finds in Consul', ['consul', 
       }
     };
     const clients = Array.from({ length: 8 }, client);
-    for (let reload = 0; reload < 3; reload++) await haproxy.reload();
-    stopped = true;
-    await Promise.all(clients);
+    try {
+      for (let reload = 0; reload < 3; reload++) await haproxy.reload();
+    } finally {
+      stopped = true;
+      await Promise.all(clients);
+    }
     expect(statuses.length).toBeGreaterThan(50);
     expect(statuses.filter((status) => status !== 200)).toEqual([]);
   }, 60_000);
