@@ -1,12 +1,22 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { environment } from '../../services/node/config.js';
 import { startProcess, stopProcess } from '../support/processes.js';
 import type { Certificates } from './certificates.js';
 import { needProgram, ServiceError } from './programs.js';
-import { firstBytes, HOST, isListening, untilServing, type Service, type ServiceOptions } from './service.js';
+import {
+  checkFree,
+  firstBytes,
+  HOST,
+  infraFile,
+  isListening,
+  keptSecret,
+  untilServing,
+  type Service,
+  type ServiceOptions,
+} from './service.js';
 
 /**
  * A broker of our own: own folder, own ports, own Erlang port mapper, so that nothing is shared with a broker that the
@@ -62,7 +72,7 @@ export function rabbitmqPorts(first: number): RabbitmqPorts {
 export async function startRabbitmq(options: RabbitmqOptions): Promise<Rabbitmq> {
   const { folder, ports, stays = false, readyTimeoutMs = READY_TIMEOUT_MS } = options;
   const server = serverScript();
-  await checkFree(ports);
+  await checkFree(Object.values(ports) as number[]);
   const password = prepareFolder(options);
   const env = brokerEnvironment(folder, ports);
   const outputFile = join(folder, 'broker.log');
@@ -71,6 +81,11 @@ export async function startRabbitmq(options: RabbitmqOptions): Promise<Rabbitmq>
   // Were it not there already, the broker would start one that stays when the broker ends.
   const portMapper = start(needProgram('epmd'), ['-port', String(ports.portMapper), '-address', HOST]);
   const broker = start(server, []);
+  const processes = [
+    { name: 'rabbitmq', started: broker },
+    { name: 'epmd', started: portMapper },
+  ];
+  options.onLaunched?.(processes);
   const stop = async (): Promise<void> => {
     await stopProcess(broker, STOP_TIMEOUT_MS);
     await stopProcess(portMapper, STOP_TIMEOUT_MS);
@@ -87,10 +102,7 @@ export async function startRabbitmq(options: RabbitmqOptions): Promise<Rabbitmq>
   }
   const credentials = `rondo:${password}@${HOST}`;
   return {
-    processes: [
-      { name: 'rabbitmq', started: broker },
-      { name: 'epmd', started: portMapper },
-    ],
+    processes,
     pid: broker.pid,
     url: `${options.tls ? 'amqps' : 'amqp'}://${credentials}:${String(ports.amqp)}/rondo`,
     managementUrl: `http://${credentials}:${String(ports.management)}`,
@@ -112,22 +124,15 @@ function serverScript(): string {
   return existsSync(own) ? own : needProgram('rabbitmq-server');
 }
 
-async function checkFree(ports: RabbitmqPorts): Promise<void> {
-  for (const port of Object.values(ports) as number[]) {
-    if (await isListening(port)) {
-      throw new ServiceError(`Port ${String(port)} is taken: end what listens there, or choose other ports.`);
-    }
-  }
-}
-
 /** Settings are links to the files in infra/, and beside them what is this broker's own. Gives the user's password. */
 function prepareFolder({ folder, ports, tls }: RabbitmqOptions): string {
   const settings = join(folder, 'settings');
   rmSync(settings, { recursive: true, force: true });
   for (const name of ['home', 'data', 'log', 'settings']) mkdirSync(join(folder, name), { recursive: true });
-  const password = keptPassword(join(folder, 'password'));
-  symlinkSync(infraFile('rabbitmq.conf'), join(settings, '10-rabbitmq.conf'));
-  if (tls) symlinkSync(infraFile('tls.conf'), join(settings, '20-tls.conf'));
+  // The user is made at the first start, and so the password has to stay.
+  const password = keptSecret(join(folder, 'password'), () => randomBytes(16).toString('hex'));
+  symlinkSync(infraFile('rabbitmq', 'rabbitmq.conf'), join(settings, '10-rabbitmq.conf'));
+  if (tls) symlinkSync(infraFile('rabbitmq', 'tls.conf'), join(settings, '20-tls.conf'));
   const own = [
     ...listenerLines(ports, tls),
     `default_pass = ${password}`,
@@ -152,16 +157,6 @@ function listenerLines({ amqp }: RabbitmqPorts, tls: Certificates | undefined): 
   ];
 }
 
-/** The user is made at the first start, and so the password has to stay. */
-function keptPassword(file: string): string {
-  if (!existsSync(file)) writeFileSync(file, randomBytes(16).toString('hex'), { mode: 0o600 });
-  return readFileSync(file, 'utf8');
-}
-
-function infraFile(name: string): string {
-  return join(process.cwd(), 'infra/rabbitmq', name);
-}
-
 function brokerEnvironment(folder: string, ports: RabbitmqPorts): NodeJS.ProcessEnv {
   const inFolder = (name: string): string => join(folder, name);
   return {
@@ -173,7 +168,7 @@ function brokerEnvironment(folder: string, ports: RabbitmqPorts): NodeJS.Process
     RABBITMQ_CONFIG_FILES: inFolder('settings'),
     RABBITMQ_ADVANCED_CONFIG_FILE: inFolder('none'),
     RABBITMQ_CONF_ENV_FILE: inFolder('none'),
-    RABBITMQ_ENABLED_PLUGINS_FILE: infraFile('enabled_plugins'),
+    RABBITMQ_ENABLED_PLUGINS_FILE: infraFile('rabbitmq', 'enabled_plugins'),
     RABBITMQ_MNESIA_BASE: inFolder('data'),
     RABBITMQ_LOG_BASE: inFolder('log'),
     RABBITMQ_PID_FILE: inFolder('pid'),

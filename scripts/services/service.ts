@@ -1,4 +1,6 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createConnection } from 'node:net';
+import { join } from 'node:path';
 import { tailOf, waitUntil, type Started } from '../support/processes.js';
 import { ServiceError } from './programs.js';
 
@@ -24,6 +26,8 @@ export interface ServiceOptions {
   readonly folder: string;
   /** It gets a session of its own and outlives this process. */
   readonly stays?: boolean;
+  /** Told of the processes at once, before they serve: whoever has to end them after a fault knows them then. */
+  readonly onLaunched?: (processes: readonly NamedProcess[]) => void;
   readonly readyTimeoutMs?: number;
 }
 
@@ -74,4 +78,24 @@ export function isListening(port: number): Promise<boolean> {
     socket.once('connect', () => end(true));
     socket.once('error', () => end(false));
   });
+}
+
+/** Throws a {@link ServiceError} where one of the ports has a listener already. */
+export async function checkFree(ports: readonly number[]): Promise<void> {
+  for (const port of ports) {
+    if (await isListening(port)) {
+      throw new ServiceError(`Port ${String(port)} is taken: end what listens there, or choose other ports.`);
+    }
+  }
+}
+
+/** A file of infra/, by its full path. */
+export function infraFile(folder: string, name: string): string {
+  return join(process.cwd(), 'infra', folder, name);
+}
+
+/** Makes a secret once, and keeps it in a file that others cannot read. */
+export function keptSecret(file: string, make: () => string): string {
+  if (!existsSync(file)) writeFileSync(file, make(), { mode: 0o600 });
+  return readFileSync(file, 'utf8');
 }

@@ -109,6 +109,22 @@ export function commandOf(pid: number): string {
   }
 }
 
+/**
+ * What distinguishes a process from every other that has had or will have its pid, restarts of the machine included;
+ * undefined where there is none, or only a zombie.
+ */
+export function identityOf(pid: number): string | undefined {
+  if (!isAlive(pid)) return undefined;
+  try {
+    const text = readFileSync(`/proc/${String(pid)}/stat`, 'utf8');
+    // The 22nd field; the second one, the name, may hold anything.
+    const startedAt = text.slice(text.lastIndexOf(')') + 2).split(' ')[19] ?? '';
+    return `${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()}/${startedAt}`;
+  } catch {
+    return undefined;
+  }
+}
+
 /** Polls until `condition` holds; throws with `what` after `timeoutMs`. */
 export async function waitUntil(
   what: string,

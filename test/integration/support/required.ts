@@ -1,6 +1,6 @@
 import { describe, it } from '@jest/globals';
+import { wantsEveryService } from '../../../scripts/services/environment.js';
 import { missingPrograms, type ServiceName } from '../../../scripts/services/inventory.js';
-import { environment } from '../../../services/node/config.js';
 
 /**
  * A suite that needs real services. Where one of them is not installed, its tests are left out, which stderr says, and a
@@ -19,7 +19,7 @@ export function describeWithServices(
   const why = `not installed: ${missing.join(', ')}; \`npm run services -- install\` gets them`;
   describe(name, () => {
     it(`is left out (${missing.join(', ')})`, () => {
-      if (environment()['RONDO_REQUIRE_SERVICES'] === '1') throw new Error(why);
+      if (wantsEveryService()) throw new Error(why);
       process.stderr.write(`LEFT OUT: ${name}: ${why}\n`);
     });
   });
