@@ -64,14 +64,28 @@ const NODE_PARTS = [
   {
     // An adapter is what begins with the same word: level-storage.ts, level-storage/frames.ts, levelStorageLog.ts.
     name: 'adapters-never-each-other',
-    from: `${NODE}/adapters/(?!cluster-)([a-z]+)`,
+    from: `${NODE}/adapters/(?!cluster-|tcp-bus|amqp-bus)([a-z]+)`,
     may: [
       ...VOCABULARY,
       PROTOCOL,
       RECORD_CODEC,
       `${NODE}/ports/`,
       `${NODE}/adapters/$1([^a-z]|$)`,
-      npm('classic-level', 'abstract-level', 'winston', 'prom-client', 'amqplib', 'consul'),
+      npm('classic-level', 'abstract-level', 'winston', 'prom-client', 'consul'),
+    ],
+    core: true,
+  },
+  {
+    // What the buses share lies in adapters/bus/, which nobody else needs.
+    name: 'buses',
+    from: `${NODE}/adapters/(tcp|amqp)-bus`,
+    may: [
+      ...VOCABULARY,
+      PROTOCOL,
+      `${NODE}/ports/`,
+      `${NODE}/adapters/bus/`,
+      `${NODE}/adapters/$1-bus`,
+      npm('amqplib'),
     ],
     core: true,
   },

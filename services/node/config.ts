@@ -1,9 +1,12 @@
 import {
   address,
+  brokerName,
+  brokerUrls,
   nodeName,
   oneOf,
   type Option,
   powerOfTwo,
+  SecretFault,
   seeds,
   text,
   whole,
@@ -33,9 +36,17 @@ export interface DescribedOption {
   readonly help: string;
 }
 
+const BUSES = ['tcp', 'amqp'] as const;
 const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
 
 const sharedOptions = {
+  bus: oneOf(BUSES, 'how nodes talk to each other: directly, or over a RabbitMQ broker', 'tcp'),
+  brokerUrls: brokerUrls('with --bus amqp: brokers of one cluster, of which one is used at a time'),
+  brokerCaFile: text('file', 'certificates of those who sign for amqps:// brokers', ''),
+  brokerExchange: brokerName(
+    'name of the exchange; one each for clusters that share a virtual host',
+    'rondo',
+  ),
   httpHost: text('address', 'address that HTTP listens on', '127.0.0.1'),
   busHost: text('address', 'address that is listened on for other nodes', '127.0.0.1'),
   requestTimeoutMs: whole('deadline of a request', 3000, 50, 600_000),
@@ -77,7 +88,9 @@ const nodeOptions = {
     'name of this node in the cluster, kept in its data directory (default: made from the host name)',
   ),
   dataDir: text('dir', "this node's data", './data'),
-  seeds: seeds('where to look for the cluster: nodes of it, id@host:port of their bus, separated by commas'),
+  seeds: seeds(
+    'where to look for the cluster: nodes of it, id@host:port of their bus, separated by commas; with --bus amqp their ids are enough',
+  ),
   expectNodes: whole(
     'found a cluster of so many nodes where the seeds know of none; never for a node whose data was lost',
     0,
@@ -115,7 +128,10 @@ export function environment(): NodeJS.ProcessEnv {
 }
 
 export function readNodeConfig(flags: GivenFlags, env: NodeJS.ProcessEnv): ConfigResult<NodeConfig> {
-  return checked(read(nodeOptions, flags, env), advertiseFaults);
+  return checked(read(nodeOptions, flags, env), (config) => [
+    ...advertiseFaults(config),
+    ...seedFaults(config),
+  ]);
 }
 
 /** Settings of `rondo start`, those included that it hands on to each node. */
@@ -131,12 +147,19 @@ export function describeStartOptions(): readonly DescribedOption[] {
   return describe(startOptions);
 }
 
-/** The arguments that hand what both tables know from `rondo start` on to a node. */
-export function sharedArguments(config: StartConfig): readonly string[] {
-  return Object.keys(sharedOptions).flatMap((name) => {
+/**
+ * What hands that which both tables know from `rondo start` on to a node. A command line can be read by everybody on the
+ * machine: what may hold a password goes by the environment.
+ */
+export function handedOn(config: StartConfig): {
+  readonly args: readonly string[];
+  readonly env: NodeJS.ProcessEnv;
+} {
+  const args = Object.keys(sharedOptions).flatMap((name) => {
     const value = String(config[name as keyof typeof sharedOptions]);
-    return value === '' ? [] : [`${flagOf(name)}=${value}`];
+    return value === '' || name === 'brokerUrls' ? [] : [`${flagOf(name)}=${value}`];
   });
+  return { args, env: { ...process.env, [envOf('brokerUrls')]: config.brokerUrls.join(',') } };
 }
 
 /** One line a fault, ready to be printed. */
@@ -145,36 +168,59 @@ export function faultLines(faults: readonly string[]): string {
 }
 
 /** What no option can say of itself. */
-function checked<T extends Timed>(
+function checked<T extends Checked>(
   result: ConfigResult<T>,
   faultsOf: (config: T) => readonly string[] = () => [],
 ): ConfigResult<T> {
   if (!result.ok) return result;
-  const faults = [...graceFaults(result.config), ...faultsOf(result.config)];
+  const { config } = result;
+  const faults = [...graceFaults(config), ...brokerFaults(config), ...faultsOf(config)];
   return faults.length > 0 ? { ok: false, faults } : result;
 }
 
-interface Timed {
-  readonly tombstoneGraceMs: number;
-  readonly requestTimeoutMs: number;
-}
+type Checked = Pick<
+  StartConfig,
+  'tombstoneGraceMs' | 'requestTimeoutMs' | 'bus' | 'brokerUrls' | 'brokerCaFile'
+>;
 
 /** Nothing that is on its way may outlive a tombstone (R13). */
-function graceFaults({ tombstoneGraceMs, requestTimeoutMs }: Timed): readonly string[] {
+function graceFaults({ tombstoneGraceMs, requestTimeoutMs }: Checked): readonly string[] {
   if (tombstoneGraceMs >= 10 * requestTimeoutMs) return [];
   const least = String(10 * requestTimeoutMs);
   return [`--tombstone-grace-ms: at least ${least} is wanted, 10 times --request-timeout-ms`];
 }
 
+/** Settings that only make sense together. */
+function brokerFaults({ bus, brokerUrls: urls, brokerCaFile }: Checked): readonly string[] {
+  if (bus === 'tcp') return urls.length > 0 ? ['--broker-urls: --bus amqp is wanted with it'] : [];
+  const isEncrypted = urls.some((url) => url.startsWith('amqps:'));
+  return [
+    ...(urls.length === 0 ? ['--broker-urls: the URL of a broker is wanted with --bus amqp'] : []),
+    ...(brokerCaFile !== '' && urls.length > 0 && !isEncrypted
+      ? ['--broker-ca-file: an amqps:// URL is wanted with it in --broker-urls']
+      : []),
+  ];
+}
+
 /** Nobody finds a node at the address that stands for all of its own. */
-function advertiseFaults({ httpHost, httpAdvertise, busHost, busAdvertise }: NodeConfig): readonly string[] {
+function advertiseFaults(config: NodeConfig): readonly string[] {
+  const { httpHost, httpAdvertise, bus, busHost, busAdvertise } = config;
   return [
     ...(isWildcard(httpHost) && httpAdvertise === ''
       ? [`--http-advertise: host:port is wanted where --http-host is ${httpHost}`]
       : []),
-    ...(isWildcard(busHost) && busAdvertise === ''
+    ...(bus === 'tcp' && isWildcard(busHost) && busAdvertise === ''
       ? [`--bus-advertise: host:port is wanted where --bus-host is ${busHost}`]
       : []),
+  ];
+}
+
+/** Without a broker a name alone says nothing. */
+function seedFaults({ bus, seeds: given }: NodeConfig): readonly string[] {
+  const nameless = [...given].filter(([, at]) => at === '').map(([id]) => id);
+  if (bus !== 'tcp' || nameless.length === 0) return [];
+  return [
+    `--seeds: id@host:port, separated by commas, is wanted with --bus tcp, not ${nameless.join(', ')} alone`,
   ];
 }
 
@@ -194,8 +240,11 @@ function read<T extends OptionTable>(
     try {
       return [name, given === undefined ? option.fallback : option.parse(given)] as const;
     } catch (error) {
+      const wanted = error instanceof Error ? error.message : String(error);
       faults.push(
-        `${source}: ${error instanceof Error ? error.message : String(error)}, not ${JSON.stringify(given)}`,
+        error instanceof SecretFault
+          ? `${source}: ${wanted}`
+          : `${source}: ${wanted}, not ${JSON.stringify(given)}`,
       );
       return [name, option.fallback] as const;
     }

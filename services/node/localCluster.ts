@@ -122,14 +122,16 @@ export function portsOf(config: StartConfig, index: number): { readonly http: nu
 
 /** Rejects with a {@link SupervisorError} where a port that is needed is taken. */
 export async function checkPorts(config: StartConfig): Promise<void> {
+  // With a broker no node listens for others.
+  const hasBusPorts = config.bus === 'tcp';
   const first = portsOf(config, 0);
-  if (Math.abs(first.http - first.bus) < config.nodes) {
+  if (hasBusPorts && Math.abs(first.http - first.bus) < config.nodes) {
     throw new SupervisorError('The HTTP ports and the bus ports overlap; choose others with --bus-port.');
   }
   for (let index = 0; index < config.nodes; index++) {
     const { http, bus } = portsOf(config, index);
     await checkPort(config.httpHost, http, `choose others with --port`);
-    await checkPort(config.busHost, bus, `choose others with --bus-port`);
+    if (hasBusPorts) await checkPort(config.busHost, bus, `choose others with --bus-port`);
   }
 }
 

@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { existsSync, mkdirSync, openSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { sharedArguments, type StartConfig } from './config.js';
+import { handedOn, type StartConfig } from './config.js';
 import type { NodeId } from './core/types.js';
 import { NODE_FLAGS } from './heap.js';
 import {
@@ -171,22 +171,26 @@ class NodeGroup implements Supervisor {
     const { node, dataDir } = member;
     const { nodes, partitions, replicas, founded } = this.#cluster;
     mkdirSync(dataDir, { recursive: true });
+    const handed = handedOn(config);
     const args = [
       `--node-id=${node.id}`,
       `--data-dir=${dataDir}`,
-      `--seeds=${nodes.map(({ id, busPort }) => `${id}@${addressOf(config.busHost, busPort)}`).join(',')}`,
+      `--seeds=${nodes.map((each) => seedOf(config, each)).join(',')}`,
       `--http-port=${String(node.httpPort)}`,
-      `--bus-port=${String(node.busPort)}`,
       `--http-advertise=${addressOf(config.httpHost, node.httpPort)}`,
-      `--bus-advertise=${addressOf(config.busHost, node.busPort)}`,
+      ...busArguments(config, node),
       `--partitions=${String(partitions)}`,
       `--replicas=${String(replicas)}`,
       // Nodes that have lost their data later, all of them even, must not found another cluster in its place (R8).
       `--expect-nodes=${founded ? '0' : String(nodes.length)}`,
-      ...sharedArguments(config),
+      ...handed.args,
     ];
     const stdio = ['ignore', openLogFile(join(dataDir, 'node.log')), 'inherit', 'ipc'] as const;
-    member.child = fork(nodeEntry, args, { stdio: [...stdio], execArgv: [...NODE_FLAGS] });
+    member.child = fork(nodeEntry, args, {
+      stdio: [...stdio],
+      env: handed.env,
+      execArgv: [...NODE_FLAGS],
+    });
     return member.child;
   }
 
@@ -214,6 +218,16 @@ class NodeGroup implements Supervisor {
     for (const member of this.#members) clearTimeout(member.restartTimer);
     await Promise.all(this.#members.map((member) => endChild(member.child)));
   }
+}
+
+/** With a broker the others are found by their names. */
+function seedOf({ bus, busHost }: StartConfig, { id, busPort }: LocalNode): string {
+  return bus === 'amqp' ? id : `${id}@${addressOf(busHost, busPort)}`;
+}
+
+function busArguments({ bus, busHost }: StartConfig, { busPort }: LocalNode): readonly string[] {
+  if (bus === 'amqp') return [];
+  return [`--bus-port=${String(busPort)}`, `--bus-advertise=${addressOf(busHost, busPort)}`];
 }
 
 async function endChild(child: ChildProcess | undefined): Promise<void> {

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import fc from 'fast-check';
-import { createReporter } from '../../services/node/adapters/tcp-bus/reporter.js';
-import type { Rejection } from '../../services/node/adapters/tcp-bus/reporter.js';
+import { createReporter } from '../../services/node/adapters/bus/reporter.js';
+import type { Rejection } from '../../services/node/adapters/bus/reporter.js';
 import { PREAMBLE_BYTES } from '../../services/node/adapters/tcp-bus/session.js';
 import type { Chunk } from '../../services/node/core/protocol/chunks.js';
 import { CHUNK_BYTES } from '../../services/node/core/protocol/chunks.js';

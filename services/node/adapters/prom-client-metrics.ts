@@ -54,6 +54,8 @@ const GAUGES: Readonly<Record<GaugeName, string>> = {
   rondo_storage_sequence: 'Number of the last synced batch of the data directory.',
   rondo_storage_pending_writes: 'Writes accepted and not yet durable.',
   rondo_bus_peers_connected: 'Nodes that the bus is connected to.',
+  rondo_broker_connected: 'With a broker: 1 while this node is attached to one.',
+  rondo_broker_blocked: 'With a broker: 1 while it takes nothing, for want of memory or disk.',
   rondo_hints: 'Writes kept for nodes that could not be reached.',
   rondo_read_repairs: 'Read repairs under way.',
   rondo_peers_alive: 'Other nodes that this one takes for alive.',

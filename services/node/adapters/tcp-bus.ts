@@ -1,10 +1,13 @@
 import { performance } from 'node:perf_hooks';
-import { messageBytes, MESSAGE_BYTES_MAX } from '../core/protocol/codec.js';
 import type { Lane } from '../core/protocol/envelope.js';
 import type { Message } from '../core/protocol/messages.js';
 import type { NodeId } from '../core/types.js';
 import type { Bus, BusHandlers, PeerState } from '../ports/bus.js';
 import type { Log, Metrics } from '../ports/telemetry.js';
+import { createReporter } from './bus/reporter.js';
+import { createReturns, type Returns } from './bus/returns.js';
+import { laneOf, sizeOf } from './bus/sizing.js';
+import { startTicking } from './bus/ticking.js';
 import { type HostPort, parseHostPort } from './tcp-bus/address.js';
 import type { BusContext, TcpBusTuning } from './tcp-bus/context.js';
 import { DEFAULT_TUNING } from './tcp-bus/context.js';
@@ -12,8 +15,6 @@ import type { Inbound } from './tcp-bus/inbound.js';
 import { openInbound } from './tcp-bus/inbound.js';
 import type { Link } from './tcp-bus/link.js';
 import { openLink } from './tcp-bus/link.js';
-import { isLarge } from './tcp-bus/outgoing.js';
-import { createReporter } from './tcp-bus/reporter.js';
 
 /**
  * The bus without a broker: a TCP connection from every node to every other one for each lane. The dialling side sends,
@@ -77,7 +78,9 @@ export async function openTcpBus(options: TcpBusOptions, handlers: BusHandlers):
   };
   const inbound = await openInbound(context, { host, port }, onMessage, onPeer);
   for (const { id, address } of addresses) links.set(id, openLinks(context, id, address));
-  const stopTicking = startTicking(context, inbound, links);
+  const parts = () => [inbound, ...[...links.values()].flatMap(linksTo)];
+  const { tuning, nowMs, report } = context;
+  const stopTicking = startTicking(tuning, nowMs, parts, () => report.flush());
   const state: BusState = { context, links, inbound, returns, stopTicking, phase };
   let closed: Promise<void> | undefined;
   return {
@@ -150,30 +153,12 @@ function createContext(
 function send(state: BusState, to: NodeId, message: Message, remainingMs: number, bulk: boolean): void {
   const { context, links, phase } = state;
   const link = phase.closing ? undefined : links.get(to);
-  const sizeBytes = link && sizeOf(context, message);
+  const sizeBytes = link && sizeOf(context.report, message);
   if (link === undefined || sizeBytes === undefined) {
     context.giveBack(to, message);
     return;
   }
-  const waiting = { message, sizeBytes, deadlineMs: context.nowMs() + remainingMs };
-  if (bulk) link.bulk.send(waiting);
-  else if (isLarge(waiting)) link.large.send(waiting);
-  else link.fast.send(waiting);
-}
-
-/** Upper bound of the encoded size, or undefined where the message cannot travel: a fault of the caller, not its crash. */
-function sizeOf(context: BusContext, message: Message): number | undefined {
-  try {
-    const bytes = messageBytes(message);
-    if (bytes <= MESSAGE_BYTES_MAX) return bytes;
-    context.report.log('error', 'bus message is too large', { type: message.type, bytes });
-  } catch (error) {
-    context.report.log('error', 'bus message cannot be encoded', {
-      type: message.type,
-      error: String(error),
-    });
-  }
-  return undefined;
+  link[laneOf(sizeBytes, bulk)].send({ message, sizeBytes, deadlineMs: context.nowMs() + remainingMs });
 }
 
 function peerStates(links: Links): ReadonlyMap<NodeId, PeerState> {
@@ -197,24 +182,6 @@ function worse(a: PeerState, b: PeerState): PeerState {
   return a === 'connecting' ? a : b;
 }
 
-/**
- * One timer for all connections. Where it comes very late this process was stopped, and what the others sent meanwhile
- * has not been read yet: their silence is not judged.
- */
-function startTicking(context: BusContext, inbound: Inbound, links: Links): () => void {
-  const { heartbeatMs, silenceMs } = context.tuning;
-  const parts = () => [inbound, ...[...links.values()].flatMap(linksTo)];
-  let lastMs = context.nowMs();
-  const timer = setInterval(() => {
-    const nowMs = context.nowMs();
-    if (nowMs - lastMs > heartbeatMs + silenceMs / 2) parts().forEach((part) => part.excuse(nowMs));
-    lastMs = nowMs;
-    parts().forEach((part) => part.tick(nowMs));
-    context.report.flush();
-  }, heartbeatMs);
-  return () => clearInterval(timer);
-}
-
 /** Ordered: nothing more comes in, what was accepted goes out for a bounded time, then everything ends. */
 async function close({ context, links, inbound, returns, stopTicking, phase }: BusState): Promise<void> {
   phase.closing = true;
@@ -228,37 +195,4 @@ async function close({ context, links, inbound, returns, stopTicking, phase }: B
   stopTicking();
   returns.end();
   context.report.flush();
-}
-
-/** Messages on their way back, one turn later: a caller is never called from inside its own send. */
-interface Returns {
-  add(to: NodeId, message: Message): void;
-  /** Hands back what is left; later ones are dropped. */
-  end(): void;
-}
-
-function createReturns(handlers: BusHandlers): Returns {
-  let waiting: { to: NodeId; message: Message }[] = [];
-  let scheduled: NodeJS.Immediate | undefined;
-  let ended = false;
-
-  function deliver(): void {
-    scheduled = undefined;
-    const batch = waiting;
-    waiting = [];
-    for (const { to, message } of batch) handlers.onUnroutable(to, message);
-  }
-
-  return {
-    add: (to, message) => {
-      if (ended) return;
-      waiting.push({ to, message });
-      scheduled ??= setImmediate(deliver);
-    },
-    end: () => {
-      ended = true;
-      clearImmediate(scheduled);
-      deliver();
-    },
-  };
 }

@@ -40,14 +40,17 @@ export function isNodeName(text: string): text is NodeId {
   return NODE_NAME.test(text);
 }
 
+/** With a broker the name of a seed is enough; its address is '' then. */
 export function seeds(help: string): Option<ReadonlyMap<NodeId, string>> {
   const parse = (given: string): ReadonlyMap<NodeId, string> => {
     const found = new Map<NodeId, string>();
     for (const part of given.split(',').filter((text) => text.trim() !== '')) {
-      const [, id = '', at = ''] = /^([^@]*)@(.*)$/.exec(part.trim()) ?? [];
-      if (!isNodeName(id) || !isAddress(at)) throw new Error('id@host:port, separated by commas, is wanted');
+      const [, id = '', at] = /^([^@]*)(?:@(.*))?$/.exec(part.trim()) ?? [];
+      if (!isNodeName(id) || (at !== undefined && !isAddress(at))) {
+        throw new Error('id@host:port, separated by commas, is wanted');
+      }
       if (found.has(id)) throw new Error(`one address for ${id} is wanted`);
-      found.set(id, at);
+      found.set(id, at ?? '');
     }
     return found;
   };
@@ -66,6 +69,51 @@ export function address(help: string): Option<string> {
 function isAddress(given: string): boolean {
   const [, port] = /^(?:\[[^\]\s]+\]|[^:\s@,]+):(\d{1,5})$/.exec(given) ?? [];
   return given.length <= ADDRESS_CHARS_MAX && Number(port) >= 1 && Number(port) <= 65_535;
+}
+
+/** URLs may hold passwords, which nothing may repeat. */
+export function brokerUrls(help: string): Option<readonly string[]> {
+  const parse = (given: string): readonly string[] => {
+    const urls = given.split(',').filter((text) => text.trim() !== '');
+    return urls.map((text) => {
+      const url = text.trim();
+      if (isBrokerUrl(url)) return url;
+      throw new SecretFault(
+        'amqp://user:password@host:port/vhost or amqps://…, separated by commas, is wanted',
+      );
+    });
+  };
+  return { help, value: 'url,…', fallback: [], parse };
+}
+
+/** A fault in a text that must not be shown. */
+export class SecretFault extends Error {
+  override readonly name = 'SecretFault';
+}
+
+function isBrokerUrl(given: string): boolean {
+  if (!URL.canParse(given)) return false;
+  const { protocol, hostname, pathname, search, hash } = new URL(given);
+  const isOfBroker = (protocol === 'amqp:' || protocol === 'amqps:') && hostname !== '';
+  return isOfBroker && search === '' && hash === '' && !pathname.slice(1).includes('/') && isEncoded(given);
+}
+
+/** Whether every percent sign stands for a character. */
+function isEncoded(given: string): boolean {
+  try {
+    return decodeURIComponent(given) !== '';
+  } catch {
+    return false;
+  }
+}
+
+/** What names something at a broker. */
+export function brokerName(help: string, fallback: string): Option<string> {
+  const parse = (given: string): string => {
+    if (isNodeName(given)) return given;
+    throw new Error(NODE_NAME_WANTED);
+  };
+  return { help, value: 'name', fallback, parse };
 }
 
 export function zone(given: string): string {

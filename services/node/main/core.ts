@@ -1,11 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ClusterFiles } from '../adapters/cluster-files.js';
 import { openLevelStorage } from '../adapters/level-storage.js';
 import type { ExposedMetrics } from '../adapters/prom-client-metrics.js';
 import { nodeDigests, systemClock, systemEntropy } from '../adapters/system.js';
-import { openTcpBus, type TcpBus } from '../adapters/tcp-bus.js';
 import type { ClosableLog } from '../adapters/winston-log.js';
 import type { NodeConfig } from '../config.js';
 import { createNode } from '../core/node.js';
@@ -19,6 +17,7 @@ import { freshActor } from '../ports/entropy.js';
 import type { Storage } from '../ports/storage.js';
 import { createRuntime, type Runtime } from '../runtime/runtime.js';
 import { seededBus } from '../runtime/seededBus.js';
+import { addressOf, openBus } from './openBus.js';
 
 /** What does not change while the node is put together. */
 export interface Frame {
@@ -59,12 +58,12 @@ export async function openCore(frame: Frame): Promise<Core> {
   try {
     // The bus has to be open before the node can say where it is to be found.
     const wired: { handlers?: BusHandlers } = {};
-    const tcp = await openBus(frame, storage, {
+    const opened = await openBus(frame, storage.identity.incarnation, {
       onMessage: (from, message, remainingMs) => wired.handlers?.onMessage(from, message, remainingMs),
       onUnroutable: (to, message) => wired.handlers?.onUnroutable(to, message),
     });
-    const bus = seededBus(tcp, config.seeds);
-    const node = createNode({ ...nodeOptions(frame, storage, tcp.port), digests });
+    const bus = seededBus(opened.bus, config.seeds);
+    const node = createNode({ ...nodeOptions(frame, storage, opened.address), digests });
     let mustReopen = false;
     const clusterStore = ofPartitions(files, partitions, () => (mustReopen = true));
     const clock = systemClock();
@@ -94,10 +93,10 @@ function coreOf(parts: Omit<Core, 'release'>, files: ClusterFiles): Core {
 function nodeOptions(
   { config, self, files, httpPort }: Frame,
   { identity }: Storage,
-  busPort: number,
+  busAddress: string,
 ): Omit<NodeOptions, 'digests'> {
   const { requestTimeoutMs, nodeTimeoutMs, antiEntropyMs, tombstoneGraceMs, scrubMs, weight, zone } = config;
-  const { expectNodes, partitions, replicas, busAdvertise, httpAdvertise, busHost, httpHost } = config;
+  const { expectNodes, partitions, replicas, httpAdvertise, httpHost } = config;
   const { cluster, vote } = files;
   return {
     ...identity,
@@ -120,7 +119,7 @@ function nodeOptions(
       clusterId: randomBytes(CLUSTER_ID_BYTES).toString('hex'),
       versionKey: new Uint8Array(randomBytes(VERSION_KEY_BYTES)),
     },
-    busAddress: busAdvertise || addressOf(busHost, busPort),
+    busAddress,
     httpAddress: httpAdvertise || addressOf(httpHost, httpPort),
     jitter: Math.random(),
     limits: NODE_LIMITS,
@@ -144,42 +143,6 @@ function ofPartitions(files: ClusterFiles, partitions: number, onOther: () => vo
     },
     idle: () => files.idle(),
   };
-}
-
-function openBus(frame: Frame, storage: Storage, handlers: BusHandlers): Promise<TcpBus> {
-  const { config, self, files, log, metrics } = frame;
-  const secret = readSecret(config.clusterSecretFile);
-  return openTcpBus(
-    {
-      self,
-      // As it is on the disk: the core's own view costs more, and is asked for at every envelope.
-      clusterId: () => files.cluster?.document.clusterId ?? '',
-      epoch: () => files.cluster?.document.epoch ?? 0,
-      incarnation: storage.identity.incarnation,
-      host: config.busHost,
-      port: config.busPort,
-      peers: config.seeds,
-      admitsStrangers: true,
-      ...(secret && { secret }),
-      ...{ log, metrics },
-    },
-    handlers,
-  );
-}
-
-/** White space at the ends does not count, so that editors and `echo` make the same secret everywhere. */
-function readSecret(path: string): Uint8Array | undefined {
-  if (path === '') return undefined;
-  const secret = readFileSync(path, 'utf8').trim();
-  if (secret === '') throw new Error(`The cluster secret in ${path} is empty.`);
-  return Buffer.from(secret);
-}
-
-/** IPv6 addresses go into brackets. */
-function addressOf(host: string, port: number): string {
-  return host.includes(':') && !host.startsWith('[')
-    ? `[${host}]:${String(port)}`
-    : `${host}:${String(port)}`;
 }
 
 /** A core that threw cannot be trusted: end at once, as a crash, from which a start recovers. */

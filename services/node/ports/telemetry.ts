@@ -29,6 +29,8 @@ export type GaugeName =
   | 'rondo_storage_sequence'
   | 'rondo_storage_pending_writes'
   | 'rondo_bus_peers_connected'
+  | 'rondo_broker_connected'
+  | 'rondo_broker_blocked'
   | 'rondo_hints'
   | 'rondo_read_repairs'
   | 'rondo_peers_alive'

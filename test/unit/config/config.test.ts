@@ -2,10 +2,10 @@ import { describe, expect, it } from '@jest/globals';
 import {
   describeNodeOptions,
   describeStartOptions,
+  handedOn,
   faultLines,
   readNodeConfig,
   readStartConfig,
-  sharedArguments,
 } from '../../../services/node/config.js';
 
 describe('the configuration of a node', () => {
@@ -150,7 +150,7 @@ describe('the configuration of `rondo start`', () => {
       clusterSecretFile: '/a b=c',
     };
     const start = readStartConfig(flags, {});
-    const handed = start.ok ? sharedArguments(start.config) : [];
+    const handed = start.ok ? handedOn(start.config).args : [];
     expect(handed).toContain('--request-timeout-ms=1234');
 
     const named = new Map(describeNodeOptions().map(({ flag, name }) => [flag, name]));
@@ -166,11 +166,64 @@ describe('the configuration of `rondo start`', () => {
     });
   });
 
+  it('hands on the URLs of brokers by the environment: they may hold passwords', () => {
+    const start = readStartConfig({ bus: 'amqp', brokerUrls: 'amqp://u:secret@h, amqps://h:1/v' }, {});
+    const { args, env } = start.ok ? handedOn(start.config) : { args: [], env: {} };
+    expect(args).toContain('--bus=amqp');
+    expect(args.join()).not.toContain('secret');
+    expect(env['RONDO_BROKER_URLS']).toBe('amqp://u:secret@h,amqps://h:1/v');
+    const node = readNodeConfig({ bus: 'amqp' }, env);
+    expect(node).toMatchObject({ config: { brokerUrls: ['amqp://u:secret@h', 'amqps://h:1/v'] } });
+  });
+
   it('hands on nothing that is empty', () => {
     const start = readStartConfig({}, {});
-    const handed = start.ok ? sharedArguments(start.config) : [];
+    const handed = start.ok ? handedOn(start.config).args : [];
     expect(handed.filter((argument) => argument.endsWith('='))).toEqual([]);
     expect(handed.some((argument) => argument.startsWith('--cluster-secret-file'))).toBe(false);
+  });
+});
+
+describe('the bus', () => {
+  const faultsOf = (flags: Parameters<typeof readNodeConfig>[0]) => {
+    const result = readNodeConfig(flags, {});
+    return result.ok ? [] : result.faults;
+  };
+
+  it('over a broker wants the URL of one; the other way round too', () => {
+    expect(faultsOf({ bus: 'amqp' })).toEqual([
+      '--broker-urls: the URL of a broker is wanted with --bus amqp',
+    ]);
+    expect(faultsOf({ brokerUrls: 'amqp://h' })).toEqual(['--broker-urls: --bus amqp is wanted with it']);
+    expect(faultsOf({ bus: 'amqp', brokerUrls: 'amqp://h', brokerCaFile: 'ca.pem' })).toEqual([
+      '--broker-ca-file: an amqps:// URL is wanted with it in --broker-urls',
+    ]);
+    expect(faultsOf({ bus: 'carrier pigeon' })).toHaveLength(1);
+  });
+
+  it.each([
+    'http://u:secret@h',
+    'amqp://u:secret@',
+    'amqp://u:secret@h/a/b',
+    'amqp://u:secret%zz@h',
+    'amqp://u:secret@h?heartbeat=0',
+    'amqp://h,u:secret',
+  ])('takes no %j for the URL of a broker, and does not repeat it', (text) => {
+    const faults = faultsOf({ bus: 'amqp', brokerUrls: text });
+    expect(faults).toEqual([expect.stringMatching(/^--broker-urls: amqp:.* is wanted$/)]);
+    expect(faults.join()).not.toContain('secret');
+  });
+
+  it('over a broker needs no addresses: names are enough for seeds, and any host may be listened on', () => {
+    const flags = { bus: 'amqp', brokerUrls: 'amqp://h', seeds: 'a,b@h:1', busHost: '0.0.0.0' };
+    const result = readNodeConfig(flags, {});
+    expect(result.ok && [...result.config.seeds]).toEqual([
+      ['a', ''],
+      ['b', 'h:1'],
+    ]);
+    expect(faultsOf({ seeds: 'a,b@h:1' })).toEqual([
+      '--seeds: id@host:port, separated by commas, is wanted with --bus tcp, not a alone',
+    ]);
   });
 });
 

@@ -2,9 +2,9 @@ import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
 import type { Content, Lane } from '../../core/protocol/envelope.js';
 import type { NodeId } from '../../core/types.js';
+import type { Rejection } from '../bus/reporter.js';
 import type { BusContext } from './context.js';
 import { createFrameReader, FRAME_BYTES_MAX } from './frames.js';
-import type { Rejection } from './reporter.js';
 import type { Claims, Preamble, Remote, Session } from './session.js';
 import { createSession, NONCE_BYTES, openPreamble, PREAMBLE_BYTES, sealPreamble } from './session.js';
 

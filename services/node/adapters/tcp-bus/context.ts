@@ -1,7 +1,9 @@
-import type { Lane } from '../../core/protocol/envelope.js';
 import type { Message } from '../../core/protocol/messages.js';
 import type { NodeId } from '../../core/types.js';
-import type { Reporter } from './reporter.js';
+import type { LocalNode } from '../bus/localNode.js';
+import type { WaitingLimits } from '../bus/outgoing.js';
+import { WAITING_LIMITS } from '../bus/outgoing.js';
+import type { Reporter } from '../bus/reporter.js';
 
 /** Times and bounds of a bus. The defaults are what a cluster runs with; tests shorten the times. */
 export interface TcpBusTuning {
@@ -18,8 +20,7 @@ export interface TcpBusTuning {
   readonly transferAgeMs: number;
   /** Connections of other nodes at one time, three for each of them as a rule. */
   readonly acceptedMax: number;
-  /** What may wait for one destination, in messages and in bytes; one message may be larger when nothing else waits. */
-  readonly waiting: Readonly<Record<Lane, { readonly messagesMax: number; readonly bytesMax: number }>>;
+  readonly waiting: WaitingLimits;
   /** What may wait in a socket beyond what the kernel took; more stays in the queue. */
   readonly backlogBytes: number;
 }
@@ -34,23 +35,9 @@ export const DEFAULT_TUNING: TcpBusTuning = {
   flushMs: 1000,
   transferAgeMs: 30_000,
   acceptedMax: 768,
-  waiting: {
-    fast: { messagesMax: 16_384, bytesMax: 8 * 1024 * 1024 },
-    large: { messagesMax: 256, bytesMax: 64 * 1024 * 1024 },
-    bulk: { messagesMax: 4096, bytesMax: 16 * 1024 * 1024 },
-  },
+  waiting: WAITING_LIMITS,
   backlogBytes: 1024 * 1024,
 };
-
-/** Who this node is, as other nodes must hear and prove it. */
-export interface LocalNode {
-  readonly self: NodeId;
-  /** '' before this node belongs to a cluster. */
-  readonly clusterId: () => string;
-  readonly incarnation: number;
-  readonly epoch: () => number;
-  readonly secret: Uint8Array | undefined;
-}
 
 /** What the parts of one bus share. */
 export interface BusContext {

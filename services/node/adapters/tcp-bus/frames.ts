@@ -1,10 +1,9 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { ByteWriter } from '../../core/protocol/bytes.js';
+import { mac } from '../bus/authenticity.js';
 
 /** The stream between two nodes: frames behind their length, each with a code of authenticity where there is a secret. */
 
 export const LENGTH_BYTES = 4;
-export const MAC_BYTES = 32;
 /** No frame is longer; an envelope of the largest batch or chunk is well below. */
 export const FRAME_BYTES_MAX = 128 * 1024;
 
@@ -73,19 +72,6 @@ export function createFrameReader(firstBytesMax: number, onFrame: (frame: Uint8A
 export function finishFrame(out: ByteWriter, key: Uint8Array | undefined): Uint8Array {
   if (key) out.raw(mac(key, out.bytes().subarray(LENGTH_BYTES)));
   return out.putU32(0, out.length - LENGTH_BYTES).bytes();
-}
-
-/** The body of a received frame, or undefined where its code is wrong or missing. */
-export function authenticate(frame: Uint8Array, key: Uint8Array | undefined): Uint8Array | undefined {
-  if (!key) return frame;
-  if (frame.length < MAC_BYTES) return undefined;
-  const body = frame.subarray(0, frame.length - MAC_BYTES);
-  return timingSafeEqual(mac(key, body), frame.subarray(body.length)) ? body : undefined;
-}
-
-/** HMAC-SHA-256. */
-export function mac(key: Uint8Array, data: Uint8Array): Uint8Array {
-  return createHmac('sha256', key).update(data).digest();
 }
 
 function lengthAt(bytes: Uint8Array, at: number): number {

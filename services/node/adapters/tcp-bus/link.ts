@@ -2,12 +2,12 @@ import { connect } from 'node:net';
 import type { Lane } from '../../core/protocol/envelope.js';
 import type { NodeId } from '../../core/types.js';
 import type { PeerState } from '../../ports/bus.js';
+import type { Outgoing, Waiting } from '../bus/outgoing.js';
+import { createOutgoing } from '../bus/outgoing.js';
 import type { HostPort } from './address.js';
 import type { CloseCause, Connection } from './connection.js';
 import { openConnection } from './connection.js';
 import type { BusContext } from './context.js';
-import type { Outgoing, Waiting } from './outgoing.js';
-import { createOutgoing } from './outgoing.js';
 
 /**
  * The sending half towards one peer on one lane: dials, keeps dialling in the background, packs what was sent in one

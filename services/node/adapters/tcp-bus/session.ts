@@ -2,9 +2,11 @@ import { ByteReader, ByteWriter, DecodeError } from '../../core/protocol/bytes.j
 import type { Content, Envelope, EnvelopeHeader, Lane } from '../../core/protocol/envelope.js';
 import { decodeEnvelope, writeEnvelope } from '../../core/protocol/envelope.js';
 import type { NodeId } from '../../core/types.js';
-import type { LocalNode } from './context.js';
-import { authenticate, finishFrame, LENGTH_BYTES, mac, MAC_BYTES } from './frames.js';
-import type { Rejection } from './reporter.js';
+import { authenticate, mac, MAC_BYTES } from '../bus/authenticity.js';
+import type { LocalNode } from '../bus/localNode.js';
+import { misaddressed } from '../bus/localNode.js';
+import type { Rejection } from '../bus/reporter.js';
+import { finishFrame, LENGTH_BYTES } from './frames.js';
 
 /**
  * One connection's secrets and counters. Both sides first send a preamble with a fresh nonce, then an empty envelope
@@ -120,29 +122,23 @@ function open(state: SessionState, frame: Uint8Array, onDamaged: () => void): Op
   if (!body) return { ok: false, reason: 'mac' };
   try {
     const envelope = decodeEnvelope(body, onDamaged);
-    const reason = misaddressed(state, envelope) ?? stale(state, envelope.header);
-    return reason ? { ok: false, reason, claims: envelope.header } : { ok: true, envelope };
+    const { header } = envelope;
+    const reason = misaddressed(state.node, envelope) ?? misspoken(state, envelope) ?? stale(state, header);
+    return reason ? { ok: false, reason, claims: header } : { ok: true, envelope };
   } catch (error) {
     if (error instanceof DecodeError) return { ok: false, reason: 'malformed' };
     throw error;
   }
 }
 
-function misaddressed(state: SessionState, { header, content }: Envelope): Rejection | undefined {
-  const { clusterId, self } = state.node;
-  if (!mayTalk(header.clusterId, clusterId())) return 'cluster';
-  if (header.receiver !== self) return 'receiver';
+/** An envelope of somebody who may not speak here, or not on this connection. */
+function misspoken(state: SessionState, { header, content }: Envelope): Rejection | undefined {
   if (!state.remote) {
     if (!state.admits(header.sender)) return 'sender';
     state.remote = { peer: header.sender, lane: content.lane };
   }
   const { peer, lane } = state.remote;
   return header.sender === peer && content.lane === lane ? undefined : 'sender';
-}
-
-/** A node that belongs to no cluster yet has to ask those that do, and they to answer. */
-function mayTalk(theirs: string, own: string): boolean {
-  return theirs === own || theirs === '' || own === '';
 }
 
 function stale(state: SessionState, header: EnvelopeHeader): Rejection | undefined {

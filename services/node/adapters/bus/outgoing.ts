@@ -35,10 +35,19 @@ export interface Outgoing {
   drain(): Message[];
 }
 
-export interface OutgoingLimits {
+interface OutgoingLimits {
   readonly messagesMax: number;
   readonly bytesMax: number;
 }
+
+/** What may wait for one destination, in messages and in bytes; one message may be larger when nothing else waits. */
+export type WaitingLimits = Readonly<Record<Lane, OutgoingLimits>>;
+
+export const WAITING_LIMITS: WaitingLimits = {
+  fast: { messagesMax: 16_384, bytesMax: 8 * 1024 * 1024 },
+  large: { messagesMax: 256, bytesMax: 64 * 1024 * 1024 },
+  bulk: { messagesMax: 4096, bytesMax: 16 * 1024 * 1024 },
+};
 
 export function createOutgoing(lane: Lane, limits: OutgoingLimits, onExpired: () => void): Outgoing {
   const queue = createQueue(limits, onExpired);

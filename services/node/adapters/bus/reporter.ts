@@ -12,6 +12,8 @@ export type Rejection =
   | 'receiver'
   | 'sender'
   | 'replay'
+  /** It was sent to an earlier connection or life of this node, or comes from one of its sender. */
+  | 'stale'
   /** One message of a sound envelope cannot be decoded. */
   | 'message'
   /** A large message is over a bound, contradicts itself, or was never finished. */
@@ -35,6 +37,7 @@ export interface Reporter {
 /** What a person has to act on is said in words. */
 const MESSAGES: Partial<Record<Rejection, string>> = {
   cluster: 'a node of another cluster was turned away: one of the two has the wrong seeds, or the wrong data',
+  stale: 'what belongs to an earlier connection was dropped',
   mac: 'a node that does not have the cluster secret of this one was turned away',
 };
 
