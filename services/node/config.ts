@@ -1,3 +1,4 @@
+import { BlockList, isIPv6 } from 'node:net';
 import {
   address,
   nodeName,
@@ -59,6 +60,11 @@ const sharedOptions = {
     Number.MAX_SAFE_INTEGER,
   ),
   valueBytesMax: whole('largest value, decoded', 16_777_216, 1, 31 * 1024 * 1024),
+  apiTokenFile: text(
+    'file',
+    'file of the tokens that clients must show, as `rondo token create` makes it; wanted where --http-host is not loopback',
+    '',
+  ),
   clusterSecretFile: text('file', 'file whose content authenticates messages between nodes', ''),
   logLevel: oneOf(LOG_LEVELS, 'least important lines that are logged', 'info'),
 };
@@ -145,25 +151,46 @@ export function faultLines(faults: readonly string[]): string {
 }
 
 /** What no option can say of itself. */
-function checked<T extends Timed>(
+function checked<T extends Checked>(
   result: ConfigResult<T>,
   faultsOf: (config: T) => readonly string[] = () => [],
 ): ConfigResult<T> {
   if (!result.ok) return result;
-  const faults = [...graceFaults(result.config), ...faultsOf(result.config)];
+  const faults = [...graceFaults(result.config), ...tokenFaults(result.config), ...faultsOf(result.config)];
   return faults.length > 0 ? { ok: false, faults } : result;
 }
 
-interface Timed {
+interface Checked {
   readonly tombstoneGraceMs: number;
   readonly requestTimeoutMs: number;
+  readonly httpHost: string;
+  readonly apiTokenFile: string;
 }
 
 /** Nothing that is on its way may outlive a tombstone (R13). */
-function graceFaults({ tombstoneGraceMs, requestTimeoutMs }: Timed): readonly string[] {
+function graceFaults({ tombstoneGraceMs, requestTimeoutMs }: Checked): readonly string[] {
   if (tombstoneGraceMs >= 10 * requestTimeoutMs) return [];
   const least = String(10 * requestTimeoutMs);
   return [`--tombstone-grace-ms: at least ${least} is wanted, 10 times --request-timeout-ms`];
+}
+
+/** Whoever reaches a node without tokens may read and write everything. */
+function tokenFaults({ httpHost, apiTokenFile }: Checked): readonly string[] {
+  if (apiTokenFile !== '' || isLoopback(httpHost)) return [];
+  return [
+    `--http-host: ${httpHost} is not loopback, where others than this machine could read and write everything; ` +
+      'make a token with `rondo token create`, and name its file with --api-token-file',
+  ];
+}
+
+const LOOPBACK = new BlockList();
+LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
+LOOPBACK.addAddress('::1', 'ipv6');
+
+/** Other names than `localhost` may come to mean something else. */
+function isLoopback(host: string): boolean {
+  const bare = host.replace(/^\[(.*)\]$/, '$1');
+  return bare === 'localhost' || LOOPBACK.check(bare, isIPv6(bare) ? 'ipv6' : 'ipv4');
 }
 
 /** Nobody finds a node at the address that stands for all of its own. */
