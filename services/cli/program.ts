@@ -46,8 +46,15 @@ function createProgram(maker: CommandMaker, version: string): Command {
     })
     .addHelpText('after', EXIT_CODES_HELP);
   if (!terminal.outIsTty) program.configureOutput({ getOutHelpWidth: () => 100 });
-  for (const command of commands(maker)) program.addCommand(command.copyInheritedSettings(program));
+  for (const command of commands(maker)) program.addCommand(inheriting(command, program));
   return program;
+}
+
+/** Commander hands settings on only to what it makes itself. */
+function inheriting(command: Command, from: Command): Command {
+  command.copyInheritedSettings(from);
+  for (const verb of command.commands) inheriting(verb, command);
+  return command;
 }
 
 function commands(maker: CommandMaker): Command[] {

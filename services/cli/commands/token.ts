@@ -39,7 +39,7 @@ export function tokenCommand(maker: CommandMaker): Command {
       'what it is called',
     ),
   ];
-  for (const each of verbs) command.addCommand(each.copyInheritedSettings(command));
+  for (const each of verbs) command.addCommand(each);
   return command;
 }
 
