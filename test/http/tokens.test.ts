@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import type { ClusterDocument, Key, NodeId } from '../../services/node/core/types.js';
-import type { ClientTokens } from '../../services/node/http/gate.js';
 import { ROUTES } from '../../services/node/http/routes.js';
+import type { ClientTokens } from '../../services/node/tokens/token.js';
 import { call, codeOf, linesOf } from './support/contract.js';
 import { harnesses } from './support/harness.js';
 import type { Harness } from './support/harness.js';
@@ -26,7 +26,7 @@ const guarded = ROUTES.filter(({ path }) => !['/ping', '/health', '/ready'].incl
     init: {
       ...(method === 'put' ? { body: '{"key":"AAAA","value":"BBBB"}' } : {}),
       ...(method === 'post' ? { headers: { 'Content-Type': 'application/json' } } : {}),
-    } as RequestInit,
+    },
   }),
 );
 

@@ -1,7 +1,7 @@
 import type { Log, Metrics } from '../ports/telemetry.js';
 import type { NodeService } from '../runtime/service.js';
+import type { ClientTokens } from '../tokens/token.js';
 import type { Exchanges } from './exchange.js';
-import type { ClientTokens } from './gate.js';
 import type { HttpLimits } from './limits.js';
 import type { Room } from './room.js';
 

@@ -1,18 +1,13 @@
 import type { IncomingMessage } from 'node:http';
 import { requestError } from '../core/errors.js';
 import type { RequestError } from '../core/errors.js';
-import type { Scope } from '../tokens/token.js';
+import type { ClientTokens, Scope } from '../tokens/token.js';
 import type { Edge } from './edge.js';
 
 /**
  * Who may ask, judged by the request line and one header, before anything else of a request is looked at. Without tokens
  * everybody may; config.ts sees to it that such a node listens on loopback only.
  */
-
-/** The tokens that count at the moment. */
-export interface ClientTokens {
-  scopeOf(token: string): Scope | undefined;
-}
 
 /** What monitors and balancers ask; it tells nothing of the data. */
 const OPEN_PATHS: ReadonlySet<string> = new Set(['/ping', '/health', '/ready']);

@@ -10,6 +10,12 @@ export const SCOPES = ['read', 'write'] as const;
 /** `write` includes `read`. */
 export type Scope = (typeof SCOPES)[number];
 
+/** The tokens that count at the moment. */
+export interface ClientTokens {
+  /** undefined: not one of them. */
+  scopeOf(token: string): Scope | undefined;
+}
+
 const TOKEN_BYTES = 32;
 /** The prefix lets people and scanners of sources know one where they see it. */
 const TOKEN = /^rondo_[A-Za-z0-9_-]{43}$/;

@@ -1,12 +1,10 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { Log } from '../ports/telemetry.js';
-import { digestOf, isToken, type Scope } from './token.js';
+import { digestOf, isToken, type ClientTokens, type Scope } from './token.js';
 import { parseTokenFile, readTokenText } from './tokenFile.js';
 
 /** The tokens that a node takes, as its file has them within about a second. */
-export interface TokenBook {
-  /** undefined: not one of them. */
-  scopeOf(token: string): Scope | undefined;
+export interface TokenBook extends ClientTokens {
   size(): number;
   /** Looks at the file no more. Idempotent. */
   close(): Promise<void>;

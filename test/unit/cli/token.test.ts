@@ -132,7 +132,7 @@ async function startRefusing(
   seen: unknown[],
   code: string,
   status: number,
-): Promise<{ readonly url: string; close(): Promise<void> }> {
+): Promise<{ readonly url: string; close: () => Promise<void> }> {
   const server = createServer((request, response) => {
     seen.push(request.headers.authorization);
     response.writeHead(status, { 'Content-Type': 'application/json' });
