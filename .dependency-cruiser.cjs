@@ -8,6 +8,8 @@ const CORE = `${NODE}/core`;
 
 const VOCABULARY = [`${CORE}/(types|errors|assert)[.]ts$`, `${CORE}/protocol/(bytes|latin1)[.]ts$`];
 const ALGEBRA = [`${CORE}/(ring|versioning)/`];
+// What clients must show, and the file that nodes know it by.
+const TOKENS = `${NODE}/tokens/`;
 const PROTOCOL = `${CORE}/protocol/`;
 const RECORD_CODEC = `${CORE}/versioning/recordCodec[.]ts$`;
 const HTTP_CONTRACT = `${NODE}/http/contract`;
@@ -111,6 +113,7 @@ const NODE_PARTS = [
       ...VOCABULARY,
       `${CORE}/protocol/messages[.]ts$`,
       `${NODE}/ports/telemetry[.]ts$`,
+      `${TOKENS}token[.]ts$`,
       `${NODE}/(runtime|http)/`,
       npm('express', 'express-serve-static-core', 'zod'),
     ],
@@ -121,6 +124,12 @@ const NODE_PARTS = [
     name: 'supervisor',
     from: SUPERVISOR,
     may: [...VOCABULARY, CONFIG, DURABLE_FILE, HEAP, SUPERVISOR, HTTP_CONTRACT],
+    core: true,
+  },
+  {
+    name: 'client-tokens',
+    from: TOKENS,
+    may: [...VOCABULARY, `${NODE}/ports/telemetry[.]ts$`, DURABLE_FILE, TOKENS, npm('zod')],
     core: true,
   },
   { name: 'durable-file', from: DURABLE_FILE, may: VOCABULARY, core: true },
@@ -145,7 +154,15 @@ const CLIENT_PARTS = [
   {
     name: 'cli',
     from: '^services/cli/',
-    may: ['^services/(cli|client)/', HTTP_CONTRACT, CONFIG, SUPERVISOR, RECOVERY, npm('commander', 'zod')],
+    may: [
+      '^services/(cli|client)/',
+      HTTP_CONTRACT,
+      CONFIG,
+      SUPERVISOR,
+      RECOVERY,
+      TOKENS,
+      npm('commander', 'zod'),
+    ],
     core: true,
   },
   { name: 'client', from: '^services/client/', may: ['^services/client/', HTTP_CONTRACT], core: true },

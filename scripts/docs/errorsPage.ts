@@ -14,6 +14,9 @@ const ADVICE: Record<ErrorCode, string> = {
   invalid_version: 'Read the key and send back the version that you get, unchanged.',
   malformed_request:
     'Look at what stands between client and node: this is not HTTP as this node understands it.',
+  unauthorized:
+    'Send a token from `rondo token create` that is in the token file of every node; `rondo` takes it by `--token-file` or from `RONDO_TOKEN`.',
+  forbidden: 'Use a token of the scope `write`.',
   unknown_node: 'Check the name; `rondo nodes` lists the nodes.',
   unknown_path:
     'Check the path. A key that holds `/` or `+` has to be percent-encoded or sent as URL-safe base64.',

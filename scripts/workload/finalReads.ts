@@ -5,6 +5,7 @@ import { openStorageApi, type Answer, type StorageApi } from './storageApi.js';
 export interface FinalReadOptions {
   readonly urls: readonly string[];
   readonly keys: readonly string[];
+  readonly token?: string | undefined;
   readonly logFile: string;
   /** Defaults to the cluster's own: the majority. */
   readonly minNumReads?: number | undefined;
@@ -19,7 +20,7 @@ const PAUSE_MS = 100;
 /** Reads every key through every node and adds what they show to the log, in place of earlier final reads. */
 export async function readFinals(options: FinalReadOptions): Promise<void> {
   const log = openLog(options.logFile);
-  const api = openStorageApi(5000);
+  const api = openStorageApi(5000, options.token);
   const deadline = Date.now() + options.timeoutMs;
   const reads = options.urls.flatMap((url) => options.keys.map((key) => ({ url, key })));
   const next = reads.values();

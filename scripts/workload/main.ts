@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { existsSync, statSync } from 'node:fs';
 import { Command, InvalidArgumentError } from 'commander';
+import { readHeldToken } from '../../services/node/tokens/heldToken.js';
 import { readFinals } from './finalReads.js';
 import { keysOf, readLog } from './log.js';
 import { renderVerdict } from './report.js';
@@ -9,6 +10,7 @@ import { FULL_SIZE, judge, type Verdict } from './verdict.js';
 
 interface RunFlags {
   readonly url: readonly string[];
+  readonly tokenFile?: string;
   readonly clients: number;
   readonly seconds: number;
   readonly keys: number;
@@ -23,6 +25,7 @@ interface RunFlags {
 
 interface VerdictFlags {
   readonly url: readonly string[];
+  readonly tokenFile?: string;
   readonly log: string;
   readonly minNumReads?: number;
   readonly acknowledgedMin: number;
@@ -30,6 +33,7 @@ interface VerdictFlags {
 }
 
 const FINAL_READS_TIMEOUT_MS = 60_000;
+const TOKEN_FILE_HELP = 'file with the token that the nodes want to see, of scope write for a run';
 
 const program = new Command('workload')
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
@@ -45,6 +49,7 @@ program
   .command('run', { isDefault: true })
   .description('run clients, then read everything back through every node and print the verdict')
   .requiredOption('--url <urls>', 'base URLs of nodes, separated by commas', parseUrls)
+  .option('--token-file <file>', TOKEN_FILE_HELP)
   .requiredOption('--log <file>', 'log of the run (NDJSON, must not exist yet or be empty)')
   .option('--clients <number>', 'clients, each with one request at a time', parseCount, 128)
   .option('--seconds <number>', 'how long to run', parseCount, 30)
@@ -61,6 +66,7 @@ program
   .command('verdict')
   .description('read everything in the log back through the given nodes and print the verdict')
   .requiredOption('--url <urls>', 'base URLs of nodes, separated by commas', parseUrls)
+  .option('--token-file <file>', TOKEN_FILE_HELP)
   .requiredOption('--log <file>', 'log of the run')
   .option('--min-num-reads <number>', 'R of the final reads (default: the majority)', parseCount)
   .option('--acknowledged-min <number>', 'fewer are too few', parseCount, FULL_SIZE.acknowledgedMin)
@@ -78,6 +84,7 @@ async function run(flags: RunFlags): Promise<void> {
   if (existsSync(logFile) && statSync(logFile).size > 0) throw new Error(`${logFile} holds another run`);
   const workload = startWorkload({
     urls,
+    token: tokenOf(flags),
     clients,
     keys,
     durationMs,
@@ -97,10 +104,15 @@ async function run(flags: RunFlags): Promise<void> {
 async function verdict(flags: VerdictFlags): Promise<void> {
   const { url: urls, log: logFile, minNumReads, acknowledgedMin } = flags;
   const keys = keysOf(readLog(logFile));
-  await readFinals({ urls, keys, logFile, minNumReads, timeoutMs: FINAL_READS_TIMEOUT_MS });
+  const token = tokenOf(flags);
+  await readFinals({ urls, token, keys, logFile, minNumReads, timeoutMs: FINAL_READS_TIMEOUT_MS });
   const judged = judge(readLog(logFile), { ...FULL_SIZE, acknowledgedMin });
   print(judged, flags.json === true);
   process.exitCode = judged.ok ? 0 : 1;
+}
+
+function tokenOf({ tokenFile }: Pick<RunFlags, 'tokenFile'>): string | undefined {
+  return tokenFile === undefined ? undefined : readHeldToken(tokenFile);
 }
 
 function print(judged: Verdict, asJson: boolean): void {

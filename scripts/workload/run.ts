@@ -10,6 +10,8 @@ import { keyName, sizeOfValue } from './values.js';
 export interface WorkloadOptions {
   /** Base URLs; a client goes on to the next when one fails. */
   readonly urls: readonly string[];
+  /** Shown to every node; it is not logged. */
+  readonly token?: string | undefined;
   /** `spread`, the default: client i starts with URL i modulo their number. `first`: all start with the first. */
   readonly startAt?: 'spread' | 'first';
   readonly clients: number;
@@ -118,7 +120,7 @@ function openRun(options: WorkloadOptions, seed: number, name: string): Run {
   return {
     options,
     log,
-    api: openStorageApi(options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS),
+    api: openStorageApi(options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS, options.token),
     counters: { sent: 0, acknowledged: 0, inFlight: 0, inFlightMax: 0 },
     now: () => Math.round((performance.now() - startedMs) * 1000) / 1000,
   };

@@ -46,14 +46,18 @@ interface RawAnswer {
 interface Call {
   readonly method: string;
   readonly path: string;
+  readonly headers: Readonly<Record<string, string | number>>;
   readonly body?: string;
 }
 
-/** Talks to any node over kept-alive connections; nothing is ever sent twice by itself. */
-export function openStorageApi(timeoutMs: number): StorageApi {
+/** Talks to any node over kept-alive connections; nothing is ever sent twice by itself. `token`: shown where there is one. */
+export function openStorageApi(timeoutMs: number, token?: string): StorageApi {
   const agent = new http.Agent({ keepAlive: true });
-  const call = (url: string, request: Call): Promise<RawAnswer | Answer> =>
-    send(agent, url, request, timeoutMs);
+  const shown = token === undefined ? {} : { authorization: `Bearer ${token}` };
+  const call = (url: string, { body, ...rest }: Omit<Call, 'headers'>): Promise<RawAnswer | Answer> => {
+    const headers = body === undefined ? shown : { ...shown, ...bodyHeaders(body) };
+    return send(agent, url, { ...rest, headers, ...(body !== undefined && { body }) }, timeoutMs);
+  };
   return {
     get: async (url, key, query) =>
       readAnswer(await call(url, { method: 'GET', path: path(key, { ...query }) })),
@@ -81,8 +85,8 @@ function putBody(write: PutBody): string {
 
 function send(agent: http.Agent, url: string, call: Call, timeoutMs: number): Promise<RawAnswer | Answer> {
   return new Promise((resolve) => {
-    const headers = call.body === undefined ? {} : bodyHeaders(call.body);
-    const request = http.request(`${url}${call.path}`, { method: call.method, agent, headers });
+    const { method, headers } = call;
+    const request = http.request(`${url}${call.path}`, { method, agent, headers });
     const deadline = setTimeout(() => {
       settle({ outcome: 'unknown', code: 'client_timeout' });
       request.destroy();

@@ -1,4 +1,6 @@
 import { Command } from 'commander';
+import { readHeldToken } from '../node/tokens/heldToken.js';
+import { isToken } from '../node/tokens/token.js';
 import { parseUrls } from './arguments.js';
 import { EXIT_CODES_HELP, usageError, type ExitCode } from './failure.js';
 import { createClient, type StoreClient } from './http/client.js';
@@ -19,6 +21,8 @@ export interface Context {
   readonly json: boolean;
   readonly timeoutMs: number;
   readonly urls: readonly [URL, ...URL[]];
+  /** Shown to every node. */
+  readonly token: string | undefined;
   /** A client that is closed when the command ends. */
   connect(tries?: { readonly retryMs: number; readonly signal?: AbortSignal }): StoreClient;
 }
@@ -27,6 +31,7 @@ interface GlobalOptions {
   readonly url?: readonly URL[];
   readonly json?: boolean;
   readonly timeoutMs: number;
+  readonly tokenFile?: string;
 }
 
 const DEFAULT_URL = 'http://127.0.0.1:8081';
@@ -67,14 +72,16 @@ export function action(
 
 function contextOf(host: Host, options: GlobalOptions, clients: StoreClient[]): Context {
   const urls = urlsFrom(options, host.environment);
+  const token = tokenFrom(options, host.environment);
   const { timeoutMs } = options;
   return {
     ...host,
     json: options.json === true,
     timeoutMs,
     urls,
+    token,
     connect: (tries = { retryMs: 0 }) => {
-      const client = createClient({ urls, timeoutMs, ...tries });
+      const client = createClient({ urls, timeoutMs, token, ...tries });
       clients.push(client);
       return client;
     },
@@ -93,5 +100,21 @@ function environmentUrls(environment: NodeJS.ProcessEnv): URL[] {
     return parseUrls(text === undefined || text === '' ? DEFAULT_URL : text);
   } catch {
     throw usageError(`RONDO_URL is not a list of http URLs: ${String(text)}`);
+  }
+}
+
+function tokenFrom({ tokenFile }: GlobalOptions, environment: NodeJS.ProcessEnv): string | undefined {
+  if (tokenFile !== undefined) return heldToken(tokenFile);
+  const token = environment['RONDO_TOKEN'] ?? '';
+  if (token === '') return undefined;
+  if (isToken(token)) return token;
+  throw usageError('RONDO_TOKEN is no token', 'It has to be what `rondo token create` printed');
+}
+
+function heldToken(path: string): string {
+  try {
+    return readHeldToken(path);
+  } catch (error) {
+    throw usageError(`--token-file: ${error instanceof Error ? error.message : String(error)}`);
   }
 }

@@ -11,6 +11,7 @@ import { removeCommand } from './commands/remove.js';
 import { repairCommand } from './commands/repair.js';
 import { ringCommand } from './commands/ring.js';
 import { statusCommand } from './commands/status.js';
+import { tokenCommand } from './commands/token.js';
 import { verifyCommand } from './commands/verify.js';
 import { whereCommand } from './commands/where.js';
 import { EXIT, EXIT_CODES_HELP, failureJson, failureLine, failureOf, type ExitCode } from './failure.js';
@@ -36,6 +37,7 @@ function createProgram(maker: CommandMaker, version: string): Command {
     .addOption(urlOption())
     .option('--json', 'print the result, or the error, as one JSON object')
     .addOption(timeoutOption())
+    .addOption(tokenFileOption())
     .exitOverride()
     .configureHelp({ showGlobalOptions: true })
     .configureOutput({
@@ -44,8 +46,15 @@ function createProgram(maker: CommandMaker, version: string): Command {
     })
     .addHelpText('after', EXIT_CODES_HELP);
   if (!terminal.outIsTty) program.configureOutput({ getOutHelpWidth: () => 100 });
-  for (const command of commands(maker)) program.addCommand(command.copyInheritedSettings(program));
+  for (const command of commands(maker)) program.addCommand(inheriting(command, program));
   return program;
+}
+
+/** Commander hands settings on only to what it makes itself. */
+function inheriting(command: Command, from: Command): Command {
+  command.copyInheritedSettings(from);
+  for (const verb of command.commands) inheriting(verb, command);
+  return command;
 }
 
 function commands(maker: CommandMaker): Command[] {
@@ -61,6 +70,7 @@ function commands(maker: CommandMaker): Command[] {
     repairCommand(maker),
     removeCommand(maker),
     recoverCommand(maker),
+    tokenCommand(maker),
     importCommand(maker),
     exportCommand(maker),
     verifyCommand(maker),
@@ -78,6 +88,13 @@ function timeoutOption(): Option {
   return new Option('--timeout-ms <ms>', 'how long one HTTP request may take')
     .argParser(wholeNumber(1, 3_600_000))
     .default(10_000);
+}
+
+function tokenFileOption(): Option {
+  return new Option(
+    '--token-file <file>',
+    'file with the token that nodes want to see, where they do (default: the token in RONDO_TOKEN)',
+  );
 }
 
 /** Commander has already printed its own complaints. */

@@ -90,17 +90,22 @@ function describeReady({
   data,
   urls,
   cluster,
+  wantsToken,
 }: Extract<SupervisorEvent, { event: 'ready' }>): string {
   const { nodes, partitions } = cluster;
   const replicas = Math.min(cluster.replicas, nodes.length);
   const [first = '', last = ''] = [urls[0], urls.at(-1)];
+  const header = wantsToken ? ' -H "Authorization: Bearer $RONDO_TOKEN"' : '';
   return [
     `ready in ${seconds.toFixed(1)} s: ${String(nodes.length)} nodes, ${String(replicas)} copies of each key, ${String(partitions)} partitions`,
     `data and logs lie in ${data}`,
+    wantsToken
+      ? 'clients must show a token, which the lines below take from RONDO_TOKEN'
+      : 'no client tokens: listening on loopback only (--api-token-file)',
     '',
     'Try (keys and values are base64):',
-    `  curl -X PUT ${first}/storage/aGVsbG8= -d '{"value":"d29ybGQ="}'`,
-    `  curl ${last}/storage/aGVsbG8=`,
+    `  curl${header} -X PUT ${first}/storage/aGVsbG8= -d '{"value":"d29ybGQ="}'`,
+    `  curl${header} ${last}/storage/aGVsbG8=`,
     'or, in another terminal:',
     `  npx rondo --url ${first} status`,
     '',

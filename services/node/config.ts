@@ -1,3 +1,4 @@
+import { BlockList, isIPv6 } from 'node:net';
 import {
   address,
   brokerName,
@@ -70,6 +71,11 @@ const sharedOptions = {
     Number.MAX_SAFE_INTEGER,
   ),
   valueBytesMax: whole('largest value, decoded', 16_777_216, 1, 31 * 1024 * 1024),
+  apiTokenFile: text(
+    'file',
+    'file of the tokens that clients must show, as `rondo token create` makes it; wanted where --http-host is not loopback',
+    '',
+  ),
   clusterSecretFile: text('file', 'file whose content authenticates messages between nodes', ''),
   logLevel: oneOf(LOG_LEVELS, 'least important lines that are logged', 'info'),
 };
@@ -174,13 +180,24 @@ function checked<T extends Checked>(
 ): ConfigResult<T> {
   if (!result.ok) return result;
   const { config } = result;
-  const faults = [...graceFaults(config), ...brokerFaults(config), ...faultsOf(config)];
+  const faults = [
+    ...graceFaults(config),
+    ...brokerFaults(config),
+    ...tokenFaults(config),
+    ...faultsOf(config),
+  ];
   return faults.length > 0 ? { ok: false, faults } : result;
 }
 
 type Checked = Pick<
   StartConfig,
-  'tombstoneGraceMs' | 'requestTimeoutMs' | 'bus' | 'brokerUrls' | 'brokerCaFile'
+  | 'tombstoneGraceMs'
+  | 'requestTimeoutMs'
+  | 'bus'
+  | 'brokerUrls'
+  | 'brokerCaFile'
+  | 'httpHost'
+  | 'apiTokenFile'
 >;
 
 /** Nothing that is on its way may outlive a tombstone (R13). */
@@ -200,6 +217,25 @@ function brokerFaults({ bus, brokerUrls: urls, brokerCaFile }: Checked): readonl
       ? ['--broker-ca-file: an amqps:// URL is wanted with it in --broker-urls']
       : []),
   ];
+}
+
+/** Whoever reaches a node without tokens may read and write everything. */
+function tokenFaults({ httpHost, apiTokenFile }: Checked): readonly string[] {
+  if (apiTokenFile !== '' || isLoopback(httpHost)) return [];
+  return [
+    `--http-host: ${httpHost} is not loopback, where others than this machine could read and write everything; ` +
+      'make a token with `rondo token create`, and name its file with --api-token-file',
+  ];
+}
+
+const LOOPBACK = new BlockList();
+LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
+LOOPBACK.addAddress('::1', 'ipv6');
+
+/** Other names than `localhost` may come to mean something else. */
+function isLoopback(host: string): boolean {
+  const bare = host.replace(/^\[(.*)\]$/, '$1');
+  return bare === 'localhost' || LOOPBACK.check(bare, isIPv6(bare) ? 'ipv6' : 'ipv4');
 }
 
 /** Nobody finds a node at the address that stands for all of its own. */

@@ -36,6 +36,8 @@ export type SupervisorEvent =
       readonly data: string;
       readonly urls: readonly string[];
       readonly cluster: LocalCluster;
+      /** Whether clients must show a token. */
+      readonly wantsToken: boolean;
     }
   | {
       readonly event: 'exited';
@@ -137,9 +139,10 @@ class NodeGroup implements Supervisor {
         await keepCluster(this.#path, this.#cluster);
       }
       const seconds = (performance.now() - startedAt) / 1000;
-      const { data } = this.#options.config;
+      const { data, apiTokenFile } = this.#options.config;
+      const wantsToken = apiTokenFile !== '';
       const urls = this.#cluster.nodes.map((node) => this.#urlOf(node));
-      this.#options.report({ event: 'ready', seconds, data, urls, cluster: this.#cluster });
+      this.#options.report({ event: 'ready', seconds, data, urls, cluster: this.#cluster, wantsToken });
       this.#resolveReady();
     } catch (error) {
       await this.stop();

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { ERRORS } from '../../services/node/core/errors.js';
 import type { ErrorCode } from '../../services/node/core/errors.js';
 import { openApiDocument } from '../../services/node/http/openapi.js';
-import { ROUTES } from '../../services/node/http/routes.js';
+import { gateErrors, ROUTES } from '../../services/node/http/routes.js';
 import { call } from './support/contract.js';
 import { startHarness } from './support/harness.js';
 import type { Harness } from './support/harness.js';
@@ -10,11 +10,15 @@ import type { Harness } from './support/harness.js';
 interface Document {
   readonly openapi: string;
   readonly paths: Record<string, Record<string, Operation>>;
-  readonly components: { readonly schemas: Record<string, unknown> };
+  readonly components: {
+    readonly schemas: Record<string, unknown>;
+    readonly securitySchemes: Record<string, unknown>;
+  };
 }
 
 interface Operation {
   readonly operationId: string;
+  readonly security: readonly object[];
   readonly parameters?: readonly { readonly name: string; readonly in: string; readonly schema: object }[];
   readonly responses: Record<string, { readonly description: string; readonly content: object }>;
 }
@@ -69,13 +73,26 @@ describe('the API description', () => {
 
   it.each(ROUTES)('every error of $method $path stands under its status', (route) => {
     const { responses } = document.paths[route.path]![route.method]!;
-    for (const code of route.errors) {
+    for (const code of [...gateErrors(route), ...route.errors]) {
       expect(responses[ERRORS[code].status]?.description).toContain(`\`${code}\``);
     }
   });
 
+  it('wants a token everywhere but where monitors ask, and one to write for what is no GET', () => {
+    const named = Object.keys(document.components.securitySchemes);
+    const open = ROUTES.filter((route) => gateErrors(route).length === 0).map(({ path }) => path);
+    expect(open.sort()).toEqual(['/health', '/ping', '/ready']);
+    for (const route of ROUTES) {
+      const { security, responses } = document.paths[route.path]![route.method]!;
+      const isOpen = open.includes(route.path);
+      expect(security.flatMap((each) => Object.keys(each))).toEqual(isOpen ? [] : named);
+      expect('401' in responses).toBe(!isOpen);
+      expect('403' in responses).toBe(route.method !== 'get');
+    }
+  });
+
   it('every error of the table belongs to an operation, but for the unknown path and what only a balancer says', () => {
-    const described = new Set<ErrorCode>(ROUTES.flatMap(({ errors }) => errors));
+    const described = new Set<ErrorCode>(ROUTES.flatMap((route) => [...gateErrors(route), ...route.errors]));
     const missing = (Object.keys(ERRORS) as ErrorCode[]).filter((code) => !described.has(code));
     expect(missing).toEqual(['unknown_path', 'no_node', 'answer_lost']);
   });

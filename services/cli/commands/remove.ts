@@ -134,7 +134,8 @@ async function carryOut(
   if (!first) throw new CliError({ code: 'unreachable', exit: EXIT.unavailable, message: 'no node answers' });
   // The register takes up to 10 s to say that no majority agrees.
   const timeoutMs = Math.max(context.timeoutMs, 15_000);
-  const client = createClient({ urls: [first, ...others], timeoutMs, retryMs: 0 });
+  const { token } = context;
+  const client = createClient({ urls: [first, ...others], timeoutMs, token, retryMs: 0 });
   try {
     const { epoch } = parseRemove(await client.remove(node));
     const done = { success: true, node, epoch, partitionsLost: loss.lost };

@@ -64,7 +64,7 @@ async function repair(context: Context, _args: readonly string[], command: Comma
 }
 
 async function tell(
-  { timeoutMs }: Context,
+  context: Context,
   reports: readonly NodeReport[],
   { started, failed }: Told,
   partition: number | undefined,
@@ -74,7 +74,7 @@ async function tell(
     reports.map(async ({ id, address }) => {
       try {
         const { incarnation, after } = parseRepair(
-          await askNode(address, timeoutMs, (client) => client.repair(partition)),
+          await askNode(address, context, (client) => client.repair(partition)),
         );
         failed.delete(id);
         // What was compared since the first time counts.

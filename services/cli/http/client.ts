@@ -47,6 +47,8 @@ export interface StoreClient {
 export interface ClientOptions {
   readonly urls: readonly [URL, ...URL[]];
   readonly timeoutMs: number;
+  /** Shown to every node, those that want none included. */
+  readonly token: string | undefined;
   /** How long one call goes on trying; 0: every URL once. */
   readonly retryMs: number;
   /** Ends the trying; a call under way still gets its answer. */
@@ -54,7 +56,7 @@ export interface ClientOptions {
 }
 
 export function createClient(options: ClientOptions): StoreClient {
-  const transport = createTransport();
+  const transport = createTransport(options.token);
   const rotation = createRotation(options.urls);
   let retried = 0;
 

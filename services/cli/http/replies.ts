@@ -67,9 +67,15 @@ export function refusal(reply: HttpReply, from: URL): CliError {
     code: error['code'],
     exit,
     message: `${from.origin} answered ${reply.status}: ${printable(text).replace(/\.$/, '')}${remarks(error)}`,
-    hint: exit === EXIT.unavailable ? 'Try again in a moment; `rondo status` shows the nodes' : undefined,
+    hint: hintAt(reply.status, exit),
     outcome: error['outcome'] === 'unknown' || error['outcome'] === 'none' ? error['outcome'] : undefined,
   });
+}
+
+function hintAt(status: number, exit: ExitCode): string | undefined {
+  if (status === 401) return 'Show a token of `rondo token create` with --token-file, or in RONDO_TOKEN';
+  if (status === 403) return 'Use a token of the scope write';
+  return exit === EXIT.unavailable ? 'Try again in a moment; `rondo status` shows the nodes' : undefined;
 }
 
 function remarks({ got, wanted, detail }: Json): string {

@@ -43,7 +43,7 @@ const REPLY_BYTES_MAX = 256 * 1024 * 1024;
 /**
  * Plain `node:http` with kept connections, bounded in number: an import makes ten thousand small requests.
  */
-export function createTransport(): Transport {
+export function createTransport(token: string | undefined): Transport {
   const options = { keepAlive: true, maxFreeSockets: 256, scheduling: 'lifo' } as const;
   const agents = { 'http:': new http.Agent(options), 'https:': new https.Agent(options) };
   return {
@@ -55,7 +55,7 @@ export function createTransport(): Transport {
         port: base.port,
         path: base.pathname.replace(/\/$/, '') + call.path,
         method: call.method,
-        headers: headersFor(call),
+        headers: { ...headersFor(call), ...(token !== undefined && { authorization: `Bearer ${token}` }) },
       });
       return exchange(request, call, timeoutMs);
     },

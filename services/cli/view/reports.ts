@@ -25,7 +25,7 @@ export async function askCluster(
   // Loaded here, for reading a key should not wait for it.
   const { parseCluster } = await import('./cluster.js');
   const asked = parseCluster(await client.cluster());
-  const reports = await askNodes(asked.document, context.timeoutMs);
+  const reports = await askNodes(asked.document, context);
   const newest = reports.reduce(
     (document, report) =>
       'view' in report && report.view.document.epoch > document.epoch ? report.view.document : document,
@@ -35,16 +35,18 @@ export async function askCluster(
   return {
     asked,
     document: newest,
-    reports: isNews ? await askNodes(newest, context.timeoutMs) : reports,
+    reports: isNews ? await askNodes(newest, context) : reports,
   };
 }
 
-async function askNodes({ nodes }: DocumentView, timeoutMs: number): Promise<readonly NodeReport[]> {
+type AskingHow = Pick<Context, 'timeoutMs' | 'token'>;
+
+async function askNodes({ nodes }: DocumentView, how: AskingHow): Promise<readonly NodeReport[]> {
   const { parseCluster } = await import('./cluster.js');
   return Promise.all(
     nodes.map(async ({ id, httpAddress: address }): Promise<NodeReport> => {
       try {
-        return { id, address, view: parseCluster(await askNode(address, timeoutMs, (c) => c.cluster())) };
+        return { id, address, view: parseCluster(await askNode(address, how, (c) => c.cluster())) };
       } catch (error) {
         return { id, address, unreachable: failureOf(error).message };
       }
@@ -55,11 +57,11 @@ async function askNodes({ nodes }: DocumentView, timeoutMs: number): Promise<rea
 /** One call to exactly this node. */
 export async function askNode<T>(
   address: string,
-  timeoutMs: number,
+  { timeoutMs, token }: AskingHow,
   call: (client: StoreClient) => Promise<T>,
 ): Promise<T> {
   const { nodeUrl } = await import('./cluster.js');
-  const client = createClient({ urls: [nodeUrl(address)], timeoutMs, retryMs: 0 });
+  const client = createClient({ urls: [nodeUrl(address)], timeoutMs, token, retryMs: 0 });
   try {
     return await call(client);
   } finally {

@@ -43,6 +43,8 @@ export const ERRORS = {
   ),
   invalid_version: none(400, 'fromVersion is not a version that this cluster gave for this key.'),
   malformed_request: none(400, 'The request is not valid HTTP.'),
+  unauthorized: none(401, 'This node wants "Authorization: Bearer …" with a token that it knows.'),
+  forbidden: none(403, 'The token is for reading only.'),
   unknown_node: none(404, 'The cluster document lists no node of this name.'),
   unknown_path: none(404, 'There is nothing at this path; GET /openapi.json lists what there is.'),
   method_not_allowed: none(405, 'This path does not answer to this method.'),

@@ -69,7 +69,11 @@ function answers(edge: Edge): Record<string, Answer> {
       sendBody(exchange, 200, JSON_TYPE, JSON.stringify(await connectivity(edge)));
     },
     '/internal/dump/my': (exchange) => dump(exchange, () => ownDump(service)),
-    '/internal/dump/all': (exchange) => dump(exchange, () => clusterDump(service, limits.dumpSilenceMs)),
+    '/internal/dump/all': (exchange) =>
+      dump(exchange, () => {
+        const { authorization } = exchange.request.headers;
+        return clusterDump(service, { silenceMs: limits.dumpSilenceMs, authorization });
+      }),
     '/cluster': (exchange) => {
       sendBody(exchange, 200, JSON_TYPE, clusterJson(service.status()));
     },

@@ -1,7 +1,7 @@
 import type { Key, NodeId, VersionedRecord } from '../core/types.js';
 import type { NodeService } from '../runtime/service.js';
 import { encodeBase64 } from './base64.js';
-import { remoteLines } from './remoteDump.js';
+import { remoteLines, type AskingHow } from './remoteDump.js';
 import { encodeKey } from './replies.js';
 
 /**
@@ -32,7 +32,7 @@ export async function* ownDump(service: NodeService): AsyncGenerator<string> {
 }
 
 /** Everything that every node of the document holds, one node after the other. */
-export async function* clusterDump(service: NodeService, silenceMs: number): AsyncGenerator<string | Buffer> {
+export async function* clusterDump(service: NodeService, how: AskingHow): AsyncGenerator<string | Buffer> {
   const { node, document } = service.status();
   for (const { id, httpAddress } of document.nodes) {
     if (id === node) {
@@ -41,7 +41,7 @@ export async function* clusterDump(service: NodeService, silenceMs: number): Asy
     }
     let begun = false;
     try {
-      for await (const lines of remoteLines(httpAddress, silenceMs)) {
+      for await (const lines of remoteLines(httpAddress, how)) {
         begun = true;
         yield lines;
       }

@@ -1,5 +1,6 @@
 import type { Log, Metrics } from '../ports/telemetry.js';
 import type { NodeService } from '../runtime/service.js';
+import type { ClientTokens } from '../tokens/token.js';
 import type { Exchanges } from './exchange.js';
 import type { HttpLimits } from './limits.js';
 import type { Room } from './room.js';
@@ -23,6 +24,8 @@ export interface Edge {
   readonly bodyBytesMax: number;
   readonly room: Room;
   readonly exchanges: Exchanges;
+  /** undefined: nobody needs one. */
+  readonly tokens: ClientTokens | undefined;
   /** Stopping: nothing new is begun. */
   readonly stopping: () => boolean;
 }

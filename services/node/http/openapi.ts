@@ -1,7 +1,8 @@
 import * as z from 'zod';
 import { ERRORS } from '../core/errors.js';
 import type { ErrorCode } from '../core/errors.js';
-import { ROUTES } from './routes.js';
+import { scopeWanted } from './gate.js';
+import { gateErrors, ROUTES } from './routes.js';
 import type { Route } from './routes.js';
 import * as schemas from './schemas.js';
 
@@ -24,6 +25,14 @@ const COMPONENTS: Readonly<Record<string, z.ZodType>> = {
   WhereReply: schemas.whereReplySchema,
 };
 
+const TOKEN_SCHEME = 'clientToken';
+const TOKEN_SECURITY = {
+  type: 'http',
+  scheme: 'bearer',
+  description:
+    'Wanted by nodes that are started with --api-token-file. A token of scope read may GET and HEAD, one of scope write everything.',
+};
+
 /** The OpenAPI 3.1 description of the API: pure data, the same at every call. */
 export function openApiDocument(): object {
   return {
@@ -35,7 +44,7 @@ export function openApiDocument(): object {
       license: { name: 'MIT', identifier: 'MIT' },
     },
     paths: paths(),
-    components: { schemas: components() },
+    components: { schemas: components(), securitySchemes: { [TOKEN_SCHEME]: TOKEN_SECURITY } },
   };
 }
 
@@ -55,8 +64,15 @@ function operation(route: Route): Json {
     summary: route.summary,
     ...(parameters.length > 0 && { parameters }),
     ...(route.body && { requestBody: { required: true, content: content('application/json', route.body) } }),
+    security: security(route),
     responses: { ...replies(route), ...errors(route) },
   };
+}
+
+/** Tokens are wanted by nodes that have a token file; others take requests without. */
+function security({ method, path }: Route): Json[] {
+  const isOpen = scopeWanted(method.toUpperCase(), path) === undefined;
+  return isOpen ? [] : [{ [TOKEN_SCHEME]: [] }, {}];
 }
 
 /** `getStorageKey` for GET /storage/{key}. */
@@ -100,14 +116,15 @@ function replies(route: Route): Json {
 /** Errors by status; where a status is also a reply that is no error, either shape may come. */
 function errors(route: Route): Json {
   const statusOf = (code: ErrorCode): number => ERRORS[code].status;
-  const statuses = [...new Set(route.errors.map(statusOf))];
+  const all = [...gateErrors(route), ...route.errors];
+  const statuses = [...new Set(all.map(statusOf))];
   return Object.fromEntries(
     statuses.map((status) => [
       status,
       errorReply(
         route,
         status,
-        route.errors.filter((code) => statusOf(code) === status),
+        all.filter((code) => statusOf(code) === status),
       ),
     ]),
   );
@@ -121,6 +138,9 @@ function errorReply(route: Route, status: number, codes: readonly ErrorCode[]): 
     description: [...(also ? [also.description] : []), ...described].join('\n\n'),
     ...(status === 503 && {
       headers: { 'Retry-After': { description: 'Seconds', schema: { type: 'integer' } } },
+    }),
+    ...(status === 401 && {
+      headers: { 'WWW-Authenticate': { description: 'Bearer', schema: { type: 'string' } } },
     }),
     content: { 'application/json': { schema } },
   };

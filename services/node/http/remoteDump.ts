@@ -7,17 +7,32 @@ const NEWLINE = 0x0a;
 /** Longest line taken from another node: eight times the largest record that a client may write, in base64. */
 const LINE_BYTES_MAX = 8 * Math.ceil((LIMITS.recordBytesMax * 4) / 3);
 
+export interface AskingHow {
+  readonly silenceMs: number;
+  /**
+   * The `Authorization` header of the client for whom this is asked. Nodes have no token of their own: what the client may
+   * not see there it gets from nobody.
+   */
+  readonly authorization: string | undefined;
+}
+
 /**
  * Another node's `/internal/dump/my`, in batches of whole lines: what it had begun when it broke off is left out. Throws
  * where the node does not answer, breaks off, or sends nothing for `silenceMs` while it is being waited for.
  */
-export async function* remoteLines(address: string, silenceMs: number): AsyncGenerator<Buffer> {
-  const request = get(`http://${address}/internal/dump/my`, { agent: false });
+export async function* remoteLines(
+  address: string,
+  { silenceMs, authorization }: AskingHow,
+): AsyncGenerator<Buffer> {
+  const headers = authorization === undefined ? {} : { authorization };
+  const request = get(`http://${address}/internal/dump/my`, { agent: false, headers });
   // Without a listener, a failure after the reply has begun would end the process; the iteration reports it as well.
   request.on('error', () => undefined);
   try {
     const response = await within(answerTo(request), silenceMs);
-    if (response.statusCode !== 200) throw new Error(`it answered ${String(response.statusCode)}`);
+    const { statusCode } = response;
+    if (statusCode === 401) throw new Error('it answered 401: its token file does not have this token');
+    if (statusCode !== 200) throw new Error(`it answered ${String(statusCode)}`);
     yield* wholeLines(chunksOf(response, silenceMs));
   } finally {
     request.destroy();

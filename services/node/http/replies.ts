@@ -111,6 +111,7 @@ function headersOf(code: ErrorCode, body: string, allow?: string): Record<string
     'Content-Type': 'application/json',
     'Content-Length': Buffer.byteLength(body),
     ...(ERRORS[code].status === 503 && { 'Retry-After': RETRY_AFTER_SECONDS }),
+    ...(ERRORS[code].status === 401 && { 'WWW-Authenticate': 'Bearer' }),
     ...(allow !== undefined && { Allow: allow }),
   };
 }

@@ -1,5 +1,6 @@
 import type * as z from 'zod';
 import type { ErrorCode } from '../core/errors.js';
+import { scopeWanted } from './gate.js';
 import * as schemas from './schemas.js';
 
 /** One operation of the API, as the documentation and its tests see it. */
@@ -31,6 +32,13 @@ const lines = (description: string): Reply => ({
   type: 'application/x-ndjson',
   schema: schemas.dumpLineSchema,
 });
+
+/** What a node with a token file answers besides, to those who show none that will do. */
+export function gateErrors({ method, path }: Route): readonly ErrorCode[] {
+  const wanted = scopeWanted(method.toUpperCase(), path);
+  if (wanted === undefined) return [];
+  return wanted === 'read' ? ['unauthorized'] : ['unauthorized', 'forbidden'];
+}
 
 /** What the HTTP layer itself may answer to any request. */
 const ANY: readonly ErrorCode[] = [

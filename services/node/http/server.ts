@@ -3,11 +3,14 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { requestError } from '../core/errors.js';
+import type { RequestError } from '../core/errors.js';
 import type { NodeService } from '../runtime/service.js';
+import type { ClientTokens } from '../tokens/token.js';
 import { createAdmin } from './admin.js';
 import type { Edge, HttpTelemetry } from './edge.js';
 import { createExchanges } from './exchange.js';
 import type { Exchange } from './exchange.js';
+import { gateRefusal } from './gate.js';
 import { bodyBytesMax, DEFAULT_HTTP_LIMITS, HEADER_BYTES_MAX } from './limits.js';
 import type { HttpLimits } from './limits.js';
 import { createMeter } from './meter.js';
@@ -24,6 +27,8 @@ export interface HttpServerOptions {
   /** Largest value that a PUT may carry, in decoded bytes. */
   readonly valueBytesMax: number;
   readonly telemetry: HttpTelemetry;
+  /** Those that clients must show; left out, nobody needs one. */
+  readonly tokens?: ClientTokens | undefined;
   /** What is left out is taken from {@link DEFAULT_HTTP_LIMITS}. */
   readonly limits?: Partial<HttpLimits>;
 }
@@ -41,7 +46,7 @@ const DRAIN_CHECK_MS = 20;
 /** The HTTP side of a node: `/storage` by a plain handler, everything else by Express. */
 export function createHttpServer(options: HttpServerOptions): HttpServer {
   const limits = { ...DEFAULT_HTTP_LIMITS, ...options.limits };
-  const { service, telemetry, valueBytesMax } = options;
+  const { service, telemetry, tokens, valueBytesMax } = options;
   const room = createRoom(limits);
   const exchanges = createExchanges(room, createMeter(telemetry.metrics), limits.lingerMs);
   let closed: Promise<void> | undefined;
@@ -54,6 +59,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     bodyBytesMax: bodyBytesMax(valueBytesMax),
     room,
     exchanges,
+    tokens,
     stopping,
   };
   const server = newServer(limits);
@@ -125,13 +131,9 @@ function createDispatch(edge: Edge): (exchange: Exchange) => void {
     const { request } = exchange;
     try {
       const target = originForm(request.url ?? '/');
-      if (lacksHost(request)) {
-        refuseUnread(
-          edge,
-          exchange,
-          requestError('malformed_request', { detail: 'there is no Host header' }),
-        );
-      } else if (isStorageTarget(target)) serveStorage(edge, exchange, target);
+      const refusal = lacksHost(request) ? hostWanted() : gateRefusal(edge, request, target);
+      if (refusal) refuseUnread(edge, exchange, refusal);
+      else if (isStorageTarget(target)) serveStorage(edge, exchange, target);
       else if (!target.startsWith('/')) refuseUnread(edge, exchange, requestError('unknown_path'));
       else {
         // Express would answer some other forms itself, and trip over others.
@@ -142,6 +144,10 @@ function createDispatch(edge: Edge): (exchange: Exchange) => void {
       sendFault(edge.telemetry.log, exchange, fault);
     }
   };
+}
+
+function hostWanted(): RequestError {
+  return requestError('malformed_request', { detail: 'there is no Host header' });
 }
 
 /** HTTP/1.1 demands it (RFC 9112 §3.2). A GET needs nothing else of its headers: they are not parsed for it. */

@@ -17,6 +17,7 @@ import { freshActor } from '../ports/entropy.js';
 import type { Storage } from '../ports/storage.js';
 import { createRuntime, type Runtime } from '../runtime/runtime.js';
 import { seededBus } from '../runtime/seededBus.js';
+import type { TokenBook } from '../tokens/tokenBook.js';
 import { addressOf, openBus } from './openBus.js';
 
 /** What does not change while the node is put together. */
@@ -27,6 +28,8 @@ export interface Frame {
   readonly log: ClosableLog;
   readonly metrics: ExposedMetrics;
   readonly files: ClusterFiles;
+  /** Those that clients must show; undefined: none. */
+  readonly tokens: TokenBook | undefined;
 }
 
 /** A node that talks to others, and serves no clients yet. */

@@ -9,6 +9,7 @@ import type { SteppingNode } from '../core/protocol/events.js';
 import type { NodeId } from '../core/types.js';
 import { createHttpServer } from '../http/server.js';
 import { createNodeService } from '../runtime/nodeService.js';
+import { openTokenBook } from '../tokens/tokenBook.js';
 import { type Core, type Frame, openCore } from './core.js';
 import { registerGauges, watchCompleteness } from './gauges.js';
 import { chooseNodeId } from './nodeName.js';
@@ -38,15 +39,18 @@ export async function startNode(config: NodeConfig, outside: Outside): Promise<R
   const log = createLog({ level: config.logLevel, nodeId: self });
   const files = await openClusterFiles({ directory: config.dataDir, entropy: systemEntropy(), log });
   checkWayIn(config, self, files);
+  const { apiTokenFile: path } = config;
+  const tokens = path === '' ? undefined : await openTokenBook({ path, log });
   const httpPort = config.httpPort === 0 ? await freePort(config.httpHost) : config.httpPort;
   const metrics = createMetrics({ nodeId: self });
-  const frame: Frame = { config, self, httpPort, log, metrics, files };
+  const frame: Frame = { config, self, httpPort, log, metrics, files, tokens };
   for (;;) {
     const core = await openCore(frame);
     const how = await untilListed(frame, core, outside);
     if (how === 'listed') return serve(frame, core, outside);
     await core.release();
     if (how === 'ended') {
+      await tokens?.close();
       await log.close();
       return undefined;
     }
@@ -86,7 +90,7 @@ async function untilListed(
 }
 
 async function serve(frame: Frame, core: Core, { ending }: Outside): Promise<RunningNode> {
-  const { config, self, files, httpPort, log, metrics } = frame;
+  const { config, self, files, httpPort, log, metrics, tokens } = frame;
   const { node } = core;
   const seal = { secret: files.cluster?.versionKey ?? new Uint8Array(0), digests: nodeDigests() };
   let stopping = false;
@@ -98,12 +102,14 @@ async function serve(frame: Frame, core: Core, { ending }: Outside): Promise<Run
     port: httpPort,
     valueBytesMax: config.valueBytesMax,
     telemetry: { log, metrics },
+    tokens,
   });
   try {
     await othersAnswer(node, ending);
     await http.listen();
   } catch (error) {
     await core.release();
+    await tokens?.close();
     await log.close();
     throw error;
   }
@@ -111,6 +117,7 @@ async function serve(frame: Frame, core: Core, { ending }: Outside): Promise<Run
   const { incarnation } = core.storage.identity;
   const { httpHost } = config;
   log.log('info', 'started', { actor, incarnation, complete, epoch: document?.epoch, httpHost, httpPort });
+  sayWhoMayAsk(frame);
   const stopWatching = watchCompleteness(self, node, log);
   return {
     stop: async () => {
@@ -118,10 +125,17 @@ async function serve(frame: Frame, core: Core, { ending }: Outside): Promise<Run
       log.log('info', 'stopping');
       stopWatching();
       await http.close();
+      await tokens?.close();
       await core.release();
       await log.close();
     },
   };
+}
+
+function sayWhoMayAsk({ tokens, log, config: { httpHost } }: Frame): void {
+  if (!tokens) log.log('info', 'no client tokens: listening on loopback only', { httpHost });
+  else if (tokens.size() > 0) log.log('info', 'clients must show a token', { tokens: tokens.size() });
+  else log.log('warn', 'the token file holds no token: no client is served until it does');
 }
 
 /** A cluster that starts together takes traffic only when its nodes hear each other; one that is away is not waited for. */

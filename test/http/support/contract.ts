@@ -1,5 +1,5 @@
 import { errorReplySchema } from '../../../services/node/http/schemas.js';
-import { ROUTES } from '../../../services/node/http/routes.js';
+import { gateErrors, ROUTES } from '../../../services/node/http/routes.js';
 import { ERRORS } from '../../../services/node/core/errors.js';
 
 /** A reply that has been held against its documented shape. */
@@ -45,12 +45,16 @@ function assertDescribed(method: string, target: string, type: string, reply: Re
   const route = routeOf(method, target);
   const code = codeOf(reply);
   if (code !== undefined) {
-    const known = route?.errors ?? ['unknown_path', 'method_not_allowed'];
+    const known = route
+      ? [...route.errors, ...gateErrors(route)]
+      : (['unknown_path', 'method_not_allowed', 'unauthorized', 'forbidden'] as const);
     const listed = known.find((candidate) => candidate === code);
     if (!listed) throw new Error(`${method} ${target}: the error ${code} is not described`);
     if (ERRORS[listed].status !== reply.status) throw new Error(`${code} came with status ${reply.status}`);
     if ((reply.status === 503) !== reply.headers.has('retry-after'))
       throw new Error('Retry-After goes with 503');
+    if ((reply.status === 401) !== reply.headers.has('www-authenticate'))
+      throw new Error('WWW-Authenticate goes with 401');
     return;
   }
   const described = route?.replies[reply.status];

@@ -15,7 +15,7 @@ export interface Harness {
   readonly observed: Map<string, number>;
 }
 
-type Options = Partial<Pick<HttpServerOptions, 'limits' | 'valueBytesMax' | 'port'>> & {
+type Options = Partial<Pick<HttpServerOptions, 'limits' | 'valueBytesMax' | 'port' | 'tokens'>> & {
   readonly stub?: StubService;
 };
 
@@ -30,6 +30,7 @@ export async function startHarness(options: Options = {}): Promise<Harness> {
     port: options.port ?? 0,
     valueBytesMax: options.valueBytesMax ?? 64 * 1024,
     limits: options.limits ?? {},
+    tokens: options.tokens,
     telemetry: {
       log: { log: (level, message, fields = {}) => void logged.push({ level, message, fields }) },
       metrics: {

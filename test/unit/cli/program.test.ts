@@ -19,7 +19,8 @@ describe('rondo', () => {
 
   it('lists every command, and tells its version', async () => {
     const help = await rondo(['--help']);
-    for (const name of [...COMMANDS, 'start']) expect(help.out).toMatch(new RegExp(`^ {2}${name} `, 'm'));
+    for (const name of [...COMMANDS, 'start', 'token'])
+      expect(help.out).toMatch(new RegExp(`^ {2}${name} `, 'm'));
     expect(await rondo(['--version'])).toMatchObject({ exit: 0, out: '0.0.0-test\n' });
   });
 

@@ -27,7 +27,7 @@ function clientOf(
   signal?: AbortSignal,
 ): StoreClient {
   const [first, ...others] = urls.map((url) => new URL(url));
-  const client = createClient({ urls: [first!, ...others], retryMs, timeoutMs, signal });
+  const client = createClient({ urls: [first!, ...others], retryMs, timeoutMs, signal, token: undefined });
   cleanups.push(() => client.close());
   return client;
 }

@@ -106,14 +106,51 @@ describe('the configuration of a node', () => {
   });
 
   it('wants to know where others find a node that listens on all addresses', () => {
-    const result = readNodeConfig({ busHost: '0.0.0.0', httpHost: '::' }, {});
+    const result = readNodeConfig({ busHost: '0.0.0.0', httpHost: '::', apiTokenFile: 'tokens.json' }, {});
     expect(result.ok ? [] : result.faults.map((fault) => fault.split(':')[0])).toEqual([
       '--http-advertise',
       '--bus-advertise',
     ]);
-    const told = { busAdvertise: '10.0.0.1:8181', httpAdvertise: '10.0.0.1:8081' };
+    const told = {
+      ...{ busAdvertise: '10.0.0.1:8181', httpAdvertise: '10.0.0.1:8081' },
+      apiTokenFile: 'tokens.json',
+    };
     expect(readNodeConfig({ busHost: '0.0.0.0', httpHost: '0.0.0.0', ...told }, {})).toMatchObject({
       ok: true,
+    });
+  });
+
+  it.each(['127.0.0.1', '127.9.9.9', 'localhost', '::1', '[::1]', '::ffff:127.0.0.1'])(
+    'listens on %s without tokens',
+    (httpHost) => {
+      expect(readNodeConfig({ httpHost }, {})).toMatchObject({ ok: true });
+      expect(readStartConfig({ httpHost }, {})).toMatchObject({ ok: true });
+    },
+  );
+
+  it.each([
+    '10.0.0.1',
+    '192.168.1.7',
+    'localhost.example',
+    '127.0.0.1.example',
+    '::ffff:10.0.0.1',
+    'fe80::1',
+  ])('listens on %s only with tokens, and says how to make some', (httpHost) => {
+    for (const read of [readNodeConfig, readStartConfig]) {
+      const refused = read({}, { RONDO_HTTP_HOST: httpHost });
+      expect(refused.ok ? [] : refused.faults).toEqual([
+        expect.stringMatching(/^--http-host: .*`rondo token create`.*--api-token-file$/),
+      ]);
+      const env = { RONDO_HTTP_HOST: httpHost, RONDO_API_TOKEN_FILE: 'tokens.json' };
+      expect(read({}, env)).toMatchObject({ ok: true, config: { apiTokenFile: 'tokens.json' } });
+    }
+  });
+
+  it('listens on all addresses of the machine only with tokens', () => {
+    const everywhere = { httpHost: '0.0.0.0', httpAdvertise: '10.0.0.1:8081' };
+    expect(readNodeConfig(everywhere, {})).toMatchObject({
+      ok: false,
+      faults: [expect.stringContaining('--api-token-file')],
     });
   });
 
@@ -148,6 +185,7 @@ describe('the configuration of `rondo start`', () => {
       logLevel: 'warn',
       httpHost: '::1',
       clusterSecretFile: '/a b=c',
+      apiTokenFile: '/tokens',
     };
     const start = readStartConfig(flags, {});
     const handed = start.ok ? handedOn(start.config).args : [];
@@ -162,7 +200,13 @@ describe('the configuration of `rondo start`', () => {
       RONDO_LOG_LEVEL: 'debug',
     });
     expect(node).toMatchObject({
-      config: { requestTimeoutMs: 1234, logLevel: 'warn', httpHost: '::1', clusterSecretFile: '/a b=c' },
+      config: {
+        requestTimeoutMs: 1234,
+        logLevel: 'warn',
+        httpHost: '::1',
+        clusterSecretFile: '/a b=c',
+        apiTokenFile: '/tokens',
+      },
     });
   });
 

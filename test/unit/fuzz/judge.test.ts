@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import type { Conversation, RequestLine, Transcript } from '../../../scripts/fuzz/http/conversation.js';
 import { faultOf } from '../../../scripts/fuzz/http/judge.js';
 import { createReplyReader } from '../../../scripts/fuzz/http/replyReader.js';
+import { ERRORS } from '../../../services/node/core/errors.js';
 
 /** The fuzzer is only worth what it would notice. */
 
@@ -91,6 +92,13 @@ describe('what the HTTP fuzzer finds fault with', () => {
           'unknown',
         ),
       ),
+      'an undocumented reply',
+    ],
+    [
+      'a token wanted, by nodes that are started without',
+      reply('401 Unauthorized', error('unauthorized', ERRORS.unauthorized.message), [
+        'WWW-Authenticate: Bearer',
+      ]),
       'an undocumented reply',
     ],
     ['an error without a code', reply('400 Bad Request', '{"success":false}'), 'an undocumented reply'],
