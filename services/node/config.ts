@@ -1,5 +1,7 @@
 import {
   address,
+  httpUrl,
+  label,
   nodeName,
   oneOf,
   type Option,
@@ -33,6 +35,7 @@ export interface DescribedOption {
   readonly help: string;
 }
 
+const MEMBERSHIPS = ['gossip', 'consul'] as const;
 const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
 
 const sharedOptions = {
@@ -60,6 +63,22 @@ const sharedOptions = {
   ),
   valueBytesMax: whole('largest value, decoded', 16_777_216, 1, 31 * 1024 * 1024),
   clusterSecretFile: text('file', 'file whose content authenticates messages between nodes', ''),
+  membership: oneOf(
+    MEMBERSHIPS,
+    'how nodes find each other and agree on the cluster: among themselves, or by Consul',
+    'gossip',
+  ),
+  consulUrl: httpUrl('the agent of Consul beside this node', 'http://127.0.0.1:8500'),
+  consulName: {
+    ...text('name', 'service, and folder in KV, of the cluster in Consul', 'rondo'),
+    parse: label,
+  },
+  consulTokenFile: text(
+    'file',
+    'file whose content is the token for Consul; read again when it is refused',
+    '',
+  ),
+  consulCaFile: text('file', 'authority of the certificate of Consul (PEM), where --consul-url is https', ''),
   logLevel: oneOf(LOG_LEVELS, 'least important lines that are logged', 'info'),
 };
 
@@ -145,12 +164,12 @@ export function faultLines(faults: readonly string[]): string {
 }
 
 /** What no option can say of itself. */
-function checked<T extends Timed>(
+function checked<T extends Timed & OnConsul>(
   result: ConfigResult<T>,
   faultsOf: (config: T) => readonly string[] = () => [],
 ): ConfigResult<T> {
   if (!result.ok) return result;
-  const faults = [...graceFaults(result.config), ...faultsOf(result.config)];
+  const faults = [...graceFaults(result.config), ...consulFaults(result.config), ...faultsOf(result.config)];
   return faults.length > 0 ? { ok: false, faults } : result;
 }
 
@@ -164,6 +183,17 @@ function graceFaults({ tombstoneGraceMs, requestTimeoutMs }: Timed): readonly st
   if (tombstoneGraceMs >= 10 * requestTimeoutMs) return [];
   const least = String(10 * requestTimeoutMs);
   return [`--tombstone-grace-ms: at least ${least} is wanted, 10 times --request-timeout-ms`];
+}
+
+interface OnConsul {
+  readonly consulUrl: string;
+  readonly consulCaFile: string;
+}
+
+/** Whoever names an authority wants to be sure of the other side. */
+function consulFaults({ consulUrl, consulCaFile }: OnConsul): readonly string[] {
+  if (consulCaFile === '' || consulUrl.startsWith('https:')) return [];
+  return ['--consul-ca-file: wanted only where --consul-url is https://host:port'];
 }
 
 /** Nobody finds a node at the address that stands for all of its own. */
