@@ -55,7 +55,7 @@ const TEST_SYNTAX = [
 ];
 
 export default defineConfig(
-  globalIgnores(['dist/', 'data/', 'coverage/']),
+  globalIgnores(['dist/', 'data/', 'coverage/', '.services/']),
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
   {
     files: ['**/*.ts'],

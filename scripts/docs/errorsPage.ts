@@ -40,6 +40,9 @@ const ADVICE: Record<ErrorCode, string> = {
   storage_unavailable:
     "Repeat it at another node, with the same requestId; look at this node's disk and log.",
   shutting_down: 'Repeat it at another node, with the same requestId.',
+  no_node:
+    'Repeat it after a moment; look whether nodes are ready (`/ready`), and in Consul as the service `rondo`.',
+  answer_lost: 'Repeat it, with the same requestId where it was a write: it may have happened.',
 };
 
 const INTRODUCTION = `# Errors

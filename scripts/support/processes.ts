@@ -21,7 +21,13 @@ export interface Exit {
 }
 
 export interface StartOptions {
+  /** Node where there is none. */
+  readonly command?: string;
   readonly args: readonly string[];
+  /** Ours where there is none. */
+  readonly env?: NodeJS.ProcessEnv;
+  /** It gets a session of its own, and is not ended when this process ends. */
+  readonly stays?: boolean;
   /** Gets stderr, and stdout too unless `onLine` is given. */
   readonly outputFile: string;
   readonly onLine?: (line: string) => void;
@@ -35,10 +41,12 @@ process.on('exit', () => {
   for (const started of running) started.kill('SIGKILL');
 });
 
-/** Starts Node with `args`. */
-export function startProcess({ args, outputFile, onLine }: StartOptions): Started {
+/** Starts a program with `args`; one that is not there has the pid 0 and has exited. */
+export function startProcess(options: StartOptions): Started {
+  const { command = process.execPath, args, env, outputFile, onLine, stays = false } = options;
   const output = openSync(outputFile, 'a');
-  const child = spawn(process.execPath, args, { stdio: ['ignore', onLine ? 'pipe' : output, output] });
+  const stdio = ['ignore', onLine ? 'pipe' : output, output] as const;
+  const child = spawn(command, args, { stdio: [...stdio], detached: stays, ...(env ? { env } : {}) });
   closeSync(output);
   let exit: Exit | undefined;
   const exited = new Promise<Exit>((resolve) => {
@@ -60,7 +68,8 @@ export function startProcess({ args, outputFile, onLine }: StartOptions): Starte
       if (exit === undefined) child.kill(signal);
     },
   };
-  running.add(started);
+  if (stays) child.unref();
+  else running.add(started);
   if (onLine && child.stdout) createInterface({ input: child.stdout }).on('line', onLine);
   return started;
 }
@@ -97,6 +106,22 @@ export function commandOf(pid: number): string {
     return readFileSync(`/proc/${String(pid)}/cmdline`, 'utf8').replaceAll('\0', ' ');
   } catch {
     return '';
+  }
+}
+
+/**
+ * What distinguishes a process from every other that has had or will have its pid, restarts of the machine included;
+ * undefined where there is none, or only a zombie.
+ */
+export function identityOf(pid: number): string | undefined {
+  if (!isAlive(pid)) return undefined;
+  try {
+    const text = readFileSync(`/proc/${String(pid)}/stat`, 'utf8');
+    // The 22nd field; the second one, the name, may hold anything.
+    const startedAt = text.slice(text.lastIndexOf(')') + 2).split(' ')[19] ?? '';
+    return `${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()}/${startedAt}`;
+  } catch {
+    return undefined;
   }
 }
 

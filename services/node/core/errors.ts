@@ -80,6 +80,9 @@ export const ERRORS = {
   overloaded: retryable('none', 'This node has as much work as it can bear; try again in a moment.'),
   storage_unavailable: retryable('either', "This node's storage refuses work; its log says why."),
   shutting_down: retryable('either', 'This node is stopping; use another one.'),
+  // Told by the balancer in infra/haproxy, never by a node.
+  no_node: retryable('none', 'The balancer knows of no node that takes requests.'),
+  answer_lost: retryable('unknown', 'A node was given the request, and its answer never came.'),
 } as const satisfies Record<string, ErrorKind>;
 
 export type ErrorCode = keyof typeof ERRORS;
