@@ -317,6 +317,8 @@ function applySwap(state: State, by: NodeId, { index, text }: Swap, read: Stored
   const { stored } = state;
   const isWanted = index === 0 ? stored === undefined : stored !== undefined && isSame(stored, read, index);
   if (!isWanted) return 'conflict';
+  // To Consul this is no change, and the index stays.
+  if (stored?.text === text) return 'stored';
   state.lastIndex++;
   keep(state, { index: state.lastIndex, text, by });
   return 'stored';

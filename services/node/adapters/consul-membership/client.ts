@@ -93,10 +93,15 @@ function openApi({ url, ca }: ClientOptions): Consul {
 
 async function ask(state: State, request: RequestName, timeoutMs: number, call: Call): Promise<Reply> {
   const deadlineMs = performance.now() + timeoutMs;
+  const { token } = state;
+  const used = token.current();
   let reply = await askOnce(state, request, timeoutMs, call);
-  // What was refused was not done.
-  if (!reply.ok && reply.fault.kind === 'refused' && (await state.token.renew())) {
-    reply = await askOnce(state, request, Math.max(1, deadlineMs - performance.now()), call);
+  if (!reply.ok && reply.fault.kind === 'refused') {
+    await token.renew();
+    // What was refused was not done.
+    if (token.current() !== used) {
+      reply = await askOnce(state, request, Math.max(1, deadlineMs - performance.now()), call);
+    }
   }
   state.metrics.count('rondo_registry_requests_total', {
     request,
@@ -132,8 +137,10 @@ function askOnce(state: State, request: RequestName, timeoutMs: number, call: Ca
 
 const CLOSING: Fault = { kind: 'closing', detail: 'the registry is being closed' };
 
+/** Some errors the library resolves with, instead of rejecting. */
 function replyOf(answer: unknown): Reply {
-  const [head, body] = answer as readonly [http.IncomingMessage, unknown];
+  if (!Array.isArray(answer)) return { ok: false, fault: faultOf(answer) };
+  const [head, body] = answer as unknown as readonly [http.IncomingMessage, unknown];
   return { ok: true, status: head.statusCode ?? 0, index: indexOf(head.headers['x-consul-index']), body };
 }
 

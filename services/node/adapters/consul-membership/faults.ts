@@ -46,9 +46,10 @@ const DETAIL_CHARS_MAX = 200;
 
 /** Reads what the library rejects with. */
 export function faultOf(error: unknown): Fault {
-  if (!(error instanceof Error)) return { kind: 'foreign', detail: 'no error was given' };
-  const { code, response, isCodec, kind } = error as LibraryError;
-  const detail = oneLine(error.message === '' ? String(code) : error.message);
+  if (typeof error !== 'object' || error === null)
+    return { kind: 'foreign', detail: 'no answer and no error' };
+  const { message = '', code, response, isCodec, kind } = error as LibraryError;
+  const detail = oneLine(message === '' ? String(code) : message);
   if (kind !== undefined) return { kind, detail };
   if (response?.statusCode !== undefined)
     return { kind: kindOfStatus(response.statusCode), detail: said(response) };
@@ -56,7 +57,8 @@ export function faultOf(error: unknown): Fault {
   return { kind: isOfTls(code) ? 'tls' : 'unreachable', detail };
 }
 
-interface LibraryError extends Error {
+interface LibraryError {
+  readonly message?: string;
   readonly code?: string;
   readonly response?: Answered;
   readonly isCodec?: boolean;

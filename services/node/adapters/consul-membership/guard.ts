@@ -1,7 +1,7 @@
 import type { EventEmitter } from 'node:events';
 import type { ClientRequest, RequestOptions } from 'node:http';
 import type Consul from 'consul';
-import { AnswerError } from './faults.js';
+import { AnswerError, faultOf } from './faults.js';
 
 /** What the library reads from the emitter that a request is given: `cancel` aborts it. */
 export interface RequestContext extends EventEmitter {
@@ -35,6 +35,11 @@ export function guardAnswers(api: Consul): void {
     next();
   });
   extensible._ext('onResponse', (request, next) => {
+    if (request.err && !request.res) {
+      // What it passes on has lost the code, where the error is not of its own realm.
+      const { kind, detail } = faultOf(request.err);
+      request.err = new AnswerError(kind, detail);
+    }
     if (request.res && !isSound(request.res.body)) {
       request.res.body = undefined;
       request.err ??= new AnswerError('foreign', 'a list of other things than objects');

@@ -3,21 +3,18 @@ import { readFile } from 'node:fs/promises';
 /** The ACL token, from a file: whoever changes it there need not restart a node. */
 export interface Token {
   current(): string | undefined;
-  /** Reads the file again; true where it holds another token now. Never rejects. */
-  renew(): Promise<boolean>;
+  /** Reads the file again; where it holds none, the token stays. Never rejects. */
+  renew(): Promise<void>;
 }
 
 /** Rejects, saying what to do, where the file holds no token. */
 export async function openToken(file: string): Promise<Token> {
-  if (file === '') return { current: () => undefined, renew: () => Promise.resolve(false) };
+  if (file === '') return { current: () => undefined, renew: () => Promise.resolve() };
   let token = await readToken(file);
   return {
     current: () => token,
     renew: async () => {
-      const read = await readToken(file).catch(() => token);
-      const isNew = read !== token;
-      token = read;
-      return isNew;
+      token = await readToken(file).catch(() => token);
     },
   };
 }

@@ -55,6 +55,6 @@ export async function watch<T extends Indexed>(options: WatchOptions<T>): Promis
  * is a fault of Consul's that would make every query return at once; 1 waits where there is nothing yet.
  */
 export function nextIndex(asked: number, answered: number): number {
-  if (answered < asked) return 0;
+  if (asked > 0 && answered < asked) return 0;
   return Math.max(1, answered);
 }

@@ -4,7 +4,8 @@ import type { NodeId } from '../types.js';
 
 /**
  * `index` names the state of the store that was read, for a swap of it by the same node; 0 and no text: nothing is kept there.
- * It is no order, and a number may come again when the store was wiped or put back to an older state.
+ * It is no order: a number may come again when the store was wiped or put back to an older state; the same text again has
+ * the same index.
  */
 export type StoreReading =
   { readonly status: 'read'; readonly index: number; readonly text: string } | { readonly status: 'failed' };
