@@ -120,7 +120,9 @@ function launch(options: ConsulOptions, peers: Peers): Launched {
     dnsPort: ports.dns,
     http: consulHttp({ url, ...token, ...ca }),
     kill: (signal) => started.kill(signal),
-    stop: async () => void (await stopProcess(started, STOP_TIMEOUT_MS)),
+    stop: async () => {
+      await stopProcess(started, STOP_TIMEOUT_MS);
+    },
   };
 }
 

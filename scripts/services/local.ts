@@ -95,10 +95,9 @@ export async function reloadServices(place: Place): Promise<void> {
   if (!known || !master || !isThere(master)) {
     throw new ServiceError('HAProxy does not run: `npm run services -- start` starts it.');
   }
-  const { ports, consulDnsPort } = haproxyPlace({ ...place, endpoint: known.port });
-  await withProgress('reloading haproxy', place.say, () =>
-    reloadHaproxy(master.pid, variablesOf({ ports, consulDnsPort })),
-  );
+  const folder = resolve(place.folder, 'haproxy');
+  const variables = variablesOf({ folder, ...haproxyPlace({ ...place, endpoint: known.port }) });
+  await withProgress('reloading haproxy', place.say, () => reloadHaproxy(folder, master.pid, variables));
   place.say('haproxy: reloaded');
 }
 

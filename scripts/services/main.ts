@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 import { resolve } from 'node:path';
-import { Argument, Command, InvalidArgumentError } from 'commander';
+import { Argument, Command } from 'commander';
 import { mayInstall } from './environment.js';
+import { parsePort } from './flags.js';
 import { installServices } from './install.js';
 import { missingPrograms, SERVICE_NAMES, type ServiceName } from './inventory.js';
 import {
@@ -32,10 +33,10 @@ const program = new Command('services')
   .option(
     '--ports <first>',
     `the first of ${String(PLACE_PORTS)} neighbouring ports`,
-    port,
+    parsePort,
     DEFAULT_FIRST_PORT,
   )
-  .option('--endpoint <port>', 'where HAProxy takes clients', port, DEFAULT_ENDPOINT)
+  .option('--endpoint <port>', 'where HAProxy takes clients', parsePort, DEFAULT_ENDPOINT)
   .addHelpText('after', '\nExit code: 0 as wanted (`status`: all run), 1 not so, 2 wrong usage.');
 
 command(
@@ -86,10 +87,4 @@ function command(
 
 function say(line: string): void {
   process.stdout.write(`${line}\n`);
-}
-
-function port(text: string): number {
-  const value = Number(text);
-  if (Number.isSafeInteger(value) && value >= 1 && value <= 65_000) return value;
-  throw new InvalidArgumentError('a port from 1 to 65000 is wanted');
 }

@@ -1,5 +1,6 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { request, type IncomingHttpHeaders } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, it } from '@jest/globals';
@@ -13,6 +14,8 @@ import { register, startDummyNode, type DummyNode } from './support/dummyNode.js
 import { describeWithServices } from './support/required.js';
 
 const PATIENCE_MS = 30_000;
+/** HAProxy left to itself has forgotten all nodes 33 s after the last answer of Consul. */
+const OUTAGE_MS = 36_000;
 
 describeWithServices('HAProxy before nodes that it finds in Consul', ['consul', 'haproxy'], () => {
   const cleanup = newCleanup();
@@ -20,12 +23,14 @@ describeWithServices('HAProxy before nodes that it finds in Consul', ['consul', 
   let consul: Consul;
   let haproxy: Haproxy;
   let nodes: DummyNode[];
+  let diedAt: number;
 
   beforeAll(async () => {
     const folder = mkdtempSync(join(tmpdir(), 'rondo-haproxy-'));
     cleanup.defer('remove the folder', () => rmSync(folder, { recursive: true, force: true }));
-    const { first, release } = await reservePorts();
-    cleanup.defer('release the ports', release);
+    const ports = await reservePorts();
+    cleanup.defer('release the ports', () => ports.release());
+    const { first } = ports;
     consulOptions = { folder: join(folder, 'consul'), ports: consulPorts(first) };
     consul = await startConsul(consulOptions);
     cleanup.defer('end Consul', () => consul.stop());
@@ -73,51 +78,6 @@ describeWithServices('HAProxy before nodes that it finds in Consul', ['consul', 
     await untilReached('node1 node2 node3');
   }, 60_000);
 
-  it('hands on paths unchanged, and bodies of the largest value', async () => {
-    everything();
-    const paths = [
-      '/storage/a%2Bb%2F%3D%3d?minNumReads=2',
-      '/storage/ab+/=',
-      `/storage/${'%2B'.repeat(5000)}`,
-    ];
-    for (const path of paths) await (await get(path)).text();
-    expect(everything().sort()).toEqual(paths.map((path) => `GET ${path}`).sort());
-    for (const node of nodes) {
-      node.answer = (request, response) => {
-        let bytes = 0;
-        request.on('data', (chunk: Buffer) => (bytes += chunk.length));
-        request.once('end', () => response.end(String(bytes)));
-      };
-    }
-    const largest = Math.ceil((16 * 1024 * 1024) / 3) * 4;
-    expect(await (await put('x'.repeat(largest))).text()).toBe(String(largest));
-  });
-
-  it.each([
-    ['breaks off', (_request: unknown, response: { destroy(): void }) => response.destroy()],
-    ['stays silent', () => undefined],
-  ])(
-    'a node that %s: a GET is asked of another one, a PUT never',
-    async (_how, answer) => {
-      everything();
-      nodes[0]!.answer = answer as DummyNode['answer'];
-      const gets = await Promise.all(Array.from({ length: 20 }, () => get()));
-      expect(gets.map(({ status }) => status)).toEqual(gets.map(() => 200));
-      await Promise.all(gets.map((response) => response.text()));
-      expect(everything().length).toBeGreaterThan(20);
-
-      for (const node of nodes) node.answer = answer as DummyNode['answer'];
-      const { status, headers, body } = await putOnNewConnection(haproxy.url);
-      expect(everything()).toEqual(['PUT /storage/aGVsbG8=']);
-      expect(headers['retry-after']).toBe('1');
-      expect(errorOf(JSON.parse(body), status)).toEqual({ code: 'answer_lost', outcome: 'unknown' });
-      // On a connection that has had answers before, HAProxy may say the same by closing it.
-      await put().catch(() => undefined);
-      expect(everything()).toEqual(['PUT /storage/aGVsbG8=']);
-    },
-    60_000,
-  );
-
   it('a node that is gone without a word: a PUT goes to another one, since nothing was sent', async () => {
     const gone = await startDummyNode('gone');
     await register(consul.http, gone);
@@ -139,28 +99,85 @@ describeWithServices('HAProxy before nodes that it finds in Consul', ['consul', 
       }
     };
     const clients = Array.from({ length: 8 }, client);
-    for (let reload = 0; reload < 3; reload++) await haproxy.reload();
-    stopped = true;
-    await Promise.all(clients);
+    try {
+      for (let reload = 0; reload < 3; reload++) await haproxy.reload();
+    } finally {
+      stopped = true;
+      await Promise.all(clients);
+    }
     expect(statuses.length).toBeGreaterThan(50);
     expect(statuses.filter((status) => status !== 200)).toEqual([]);
   }, 60_000);
 
-  it('goes on while Consul is dead, and after it came back with nothing', async () => {
-    // Long enough for several questions in vain, each of them a chance to forget.
-    const served = async (questions: number): Promise<void> => {
-      const until = performance.now() + questions * 1000;
-      while (performance.now() < until) expect((await put()).status).toBe(200);
-      expect(await reached()).toBe('node1 node2 node3');
-    };
+  it('goes on when Consul dies; all that follows is without it', async () => {
     await untilReached('node1 node2 node3');
     consul.kill('SIGKILL');
     await consul.stop();
-    await served(8);
+    diedAt = performance.now();
+    expect(await reached()).toBe('node1 node2 node3');
+  }, 60_000);
+
+  it('hands on paths unchanged, and bodies of the largest value', async () => {
+    everything();
+    const paths = [
+      '/storage/a%2Bb%2F%3D%3d?minNumReads=2',
+      '/storage/ab+/=',
+      `/storage/${'%2B'.repeat(5000)}`,
+    ];
+    for (const path of paths) await (await get(path)).text();
+    expect(everything().sort()).toEqual(paths.map((path) => `GET ${path}`).sort());
+    for (const node of nodes) {
+      node.answer = (request, response) => {
+        let bytes = 0;
+        request.on('data', (chunk: Buffer) => (bytes += chunk.length));
+        request.once('end', () => response.end(String(bytes)));
+      };
+    }
+    const largest = Math.ceil((16 * 1024 * 1024) / 3) * 4;
+    expect(await (await put('x'.repeat(largest))).text()).toBe(String(largest));
+  });
+
+  it.each([
+    ['breaks off', (_request, response) => response.destroy()],
+    ['stays silent', () => undefined],
+  ] satisfies [string, DummyNode['answer']][])(
+    'a node that %s: a GET is asked of another one, a PUT never',
+    async (_how, answer) => {
+      everything();
+      nodes[0]!.answer = answer;
+      const gets = await Promise.all(Array.from({ length: 20 }, () => get()));
+      expect(gets.map(({ status }) => status)).toEqual(gets.map(() => 200));
+      await Promise.all(gets.map((response) => response.text()));
+      expect(everything().length).toBeGreaterThan(20);
+
+      for (const node of nodes) node.answer = answer;
+      const { status, headers, body } = await putOnNewConnection(haproxy.url);
+      expect(everything()).toEqual(['PUT /storage/aGVsbG8=']);
+      expect(headers['retry-after']).toBe('1');
+      expect(errorOf(JSON.parse(body), status)).toEqual({ code: 'answer_lost', outcome: 'unknown' });
+      // On a connection that has had answers before, HAProxy may say the same by closing it.
+      await put().catch(() => undefined);
+      expect(everything()).toEqual(['PUT /storage/aGVsbG8=']);
+    },
+    60_000,
+  );
+
+  it('forgets no node while Consul is away, nor when it is back with nothing', async () => {
+    while (performance.now() < diedAt + OUTAGE_MS) {
+      expect((await put()).status).toBe(200);
+      await sleep(100);
+    }
+    expect(await reached()).toBe('node1 node2 node3');
+    await expect(haproxy.reload()).rejects.toThrow(/Consul names 0 of 3 nodes/);
+    expect(await reached()).toBe('node1 node2 node3');
     rmSync(join(consulOptions.folder, 'data'), { recursive: true });
     consul = await startConsul(consulOptions);
     cleanup.defer('end Consul', () => consul.stop());
-    await served(5);
+    // Several questions, each of them a chance to forget.
+    for (let second = 0; second < 4; second++) {
+      await sleep(1000);
+      expect(await reached()).toBe('node1 node2 node3');
+    }
     const late = await startDummyNode('late');
     cleanup.defer('close late', () => late.close());
     for (const node of [...nodes, late]) await register(consul.http, node);
