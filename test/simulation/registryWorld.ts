@@ -108,7 +108,7 @@ export function keep(state: RegistryWorld, kept: Omit<Stored, 'atMs'>): void {
 }
 
 /** While the node is cut the notice waits, as a watch does that asks again. */
-export function notify(state: RegistryWorld, way: Way): void {
+function notify(state: RegistryWorld, way: Way): void {
   const { weather, schedule } = state;
   const [lost, afterMs] = [
     way.random.chance(weather.noticeLossRate),
