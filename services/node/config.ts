@@ -3,6 +3,8 @@ import {
   address,
   brokerName,
   brokerUrls,
+  httpUrl,
+  label,
   nodeName,
   oneOf,
   type Option,
@@ -38,6 +40,7 @@ export interface DescribedOption {
 }
 
 const BUSES = ['tcp', 'amqp'] as const;
+const MEMBERSHIPS = ['gossip', 'consul'] as const;
 const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
 
 const sharedOptions = {
@@ -77,6 +80,22 @@ const sharedOptions = {
     '',
   ),
   clusterSecretFile: text('file', 'file whose content authenticates messages between nodes', ''),
+  membership: oneOf(
+    MEMBERSHIPS,
+    'how nodes find each other and agree on the cluster: among themselves, or by Consul',
+    'gossip',
+  ),
+  consulUrl: httpUrl('the agent of Consul beside this node', 'http://127.0.0.1:8500'),
+  consulName: {
+    ...text('name', 'service, and folder in KV, of the cluster in Consul', 'rondo'),
+    parse: label,
+  },
+  consulTokenFile: text(
+    'file',
+    'file whose content is the token for Consul; read again when it is refused',
+    '',
+  ),
+  consulCaFile: text('file', 'authority of the certificate of Consul (PEM), where --consul-url is https', ''),
   logLevel: oneOf(LOG_LEVELS, 'least important lines that are logged', 'info'),
 };
 
@@ -184,6 +203,7 @@ function checked<T extends Checked>(
     ...graceFaults(config),
     ...brokerFaults(config),
     ...tokenFaults(config),
+    ...consulFaults(config),
     ...faultsOf(config),
   ];
   return faults.length > 0 ? { ok: false, faults } : result;
@@ -198,6 +218,8 @@ type Checked = Pick<
   | 'brokerCaFile'
   | 'httpHost'
   | 'apiTokenFile'
+  | 'consulUrl'
+  | 'consulCaFile'
 >;
 
 /** Nothing that is on its way may outlive a tombstone (R13). */
@@ -236,6 +258,12 @@ LOOPBACK.addAddress('::1', 'ipv6');
 function isLoopback(host: string): boolean {
   const bare = host.replace(/^\[(.*)\]$/, '$1');
   return bare === 'localhost' || LOOPBACK.check(bare, isIPv6(bare) ? 'ipv6' : 'ipv4');
+}
+
+/** Whoever names an authority wants to be sure of the other side. */
+function consulFaults({ consulUrl, consulCaFile }: Checked): readonly string[] {
+  if (consulCaFile === '' || consulUrl.startsWith('https:')) return [];
+  return ['--consul-ca-file: wanted only where --consul-url is https://host:port'];
 }
 
 /** Nobody finds a node at the address that stands for all of its own. */

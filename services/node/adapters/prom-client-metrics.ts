@@ -26,6 +26,14 @@ const COUNTERS: Readonly<Record<CounterName, Description>> = {
     labels: [],
   },
   rondo_storage_records_total: { help: 'Records written durably since the start.', labels: [] },
+  rondo_registry_requests_total: {
+    help: 'Requests to Consul, by what was asked and what came of it.',
+    labels: ['request', 'result'],
+  },
+  rondo_registry_rejected_total: {
+    help: 'Entries of the registry that are no nodes of ours or not sound.',
+    labels: ['reason'],
+  },
 };
 
 const HISTOGRAMS: Readonly<Record<HistogramName, Description & { readonly buckets: number[] }>> = {
@@ -65,6 +73,10 @@ const GAUGES: Readonly<Record<GaugeName, string>> = {
   rondo_hash_trees: 'Partitions whose hash tree is ready to be compared.',
   rondo_rebuild_left: 'While this node is rebuilt: complete nodes that it has still to compare with.',
   rondo_exchange_partitions_left: 'Partitions that the comparison under way has not dealt with.',
+  rondo_registry_reachable: '1 while the registry (Consul) answers.',
+  rondo_registry_registered: '1 while this node is registered there as it is.',
+  rondo_registry_nodes: 'Nodes that are registered, this one included.',
+  rondo_registry_nodes_passing: 'Registered nodes whose check passes.',
 };
 
 /**

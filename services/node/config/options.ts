@@ -116,6 +116,27 @@ export function brokerName(help: string, fallback: string): Option<string> {
   return { help, value: 'name', fallback, parse };
 }
 
+const HTTP_URL_WANTED = 'http://host:port or https://host:port is wanted';
+
+export function httpUrl(help: string, fallback: string): Option<string> {
+  const parse = (given: string): string => {
+    if (!URL.canParse(given)) throw new Error(HTTP_URL_WANTED);
+    const { protocol, host, username, password, pathname, search, hash } = new URL(given);
+    const isBare = [username, password, search, hash].every((part) => part === '') && pathname === '/';
+    if (!['http:', 'https:'].includes(protocol) || !isBare) throw new Error(HTTP_URL_WANTED);
+    return `${protocol}//${host}`;
+  };
+  return { help, value: 'url', fallback, parse };
+}
+
+/** Part of names in DNS. */
+const LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
+
+export function label(given: string): string {
+  if (LABEL.test(given)) return given;
+  throw new Error('up to 63 small letters, digits and dashes inside are wanted');
+}
+
 export function zone(given: string): string {
   if (given.length <= ZONE_CHARS_MAX) return given;
   throw new Error(`at most ${String(ZONE_CHARS_MAX)} characters are wanted`);

@@ -8,6 +8,7 @@ export function clusterJson({
   hints,
   antiEntropy,
   rebuild,
+  registry,
   ...status
 }: NodeStatus): string {
   const { underway, last, lastOfPartition, ...trees } = antiEntropy;
@@ -24,6 +25,7 @@ export function clusterJson({
       ...trees,
     },
     rebuild: rebuild ?? null,
+    registry: registry ? { store: registry.store, checks: Object.fromEntries(registry.checks) } : null,
     document,
   });
 }

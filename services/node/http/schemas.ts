@@ -233,6 +233,17 @@ export const clusterReplySchema = z.strictObject({
     .strictObject({ left: z.array(z.string()).describe('Complete nodes that it has still to compare with') })
     .nullable()
     .describe('While this node is being rebuilt'),
+  registry: z
+    .strictObject({
+      store: z
+        .enum(['unread', 'same', 'newer', 'lost', 'foreign'])
+        .describe('What the store holds beside the document of this node'),
+      checks: z
+        .record(z.string(), z.boolean())
+        .describe('Of the nodes registered there: whether the check passes'),
+    })
+    .nullable()
+    .describe('The registry, where the document is kept in its store'),
   live: z.strictObject({ requests: count, bytes: count }),
   storage: z.strictObject({ sequence: count, damaged: count }),
   document: z.looseObject({

@@ -14,11 +14,13 @@ import type { NodeId } from '../core/types.js';
 import type { Bus, BusHandlers } from '../ports/bus.js';
 import type { ClusterStore } from '../ports/clusterStore.js';
 import { freshActor } from '../ports/entropy.js';
+import type { RegistryHandlers } from '../ports/registry.js';
 import type { Storage } from '../ports/storage.js';
 import { createRuntime, type Runtime } from '../runtime/runtime.js';
 import { seededBus } from '../runtime/seededBus.js';
 import type { TokenBook } from '../tokens/tokenBook.js';
 import { addressOf, openBus } from './openBus.js';
+import { keepRegistered, openRegistry } from './registration.js';
 
 /** What does not change while the node is put together. */
 export interface Frame {
@@ -40,6 +42,8 @@ export interface Core {
   readonly bus: Bus;
   /** It has learnt a cluster of another number of partitions than its database was opened with. */
   readonly mustReopen: () => boolean;
+  /** Nobody is sent to this node any more. Idempotent. */
+  signOff(): Promise<void>;
   release(): Promise<void>;
 }
 
@@ -60,21 +64,32 @@ export async function openCore(frame: Frame): Promise<Core> {
   });
   try {
     // The bus has to be open before the node can say where it is to be found.
-    const wired: { handlers?: BusHandlers } = {};
+    const wired: { handlers?: BusHandlers; registry?: RegistryHandlers } = {};
     const opened = await openBus(frame, storage.identity.incarnation, {
       onMessage: (from, message, remainingMs) => wired.handlers?.onMessage(from, message, remainingMs),
       onUnroutable: (to, message) => wired.handlers?.onUnroutable(to, message),
     });
+    const registry = await openRegistry(frame, {
+      onChanged: () => wired.registry?.onChanged(),
+      onNodes: (nodes) => wired.registry?.onNodes(nodes),
+    });
     const bus = seededBus(opened.bus, config.seeds);
-    const node = createNode({ ...nodeOptions(frame, storage, opened.address), digests });
+    const ownOptions = nodeOptions(frame, storage, opened.address);
+    const node = createNode({ ...ownOptions, digests });
     let mustReopen = false;
     const clusterStore = ofPartitions(files, partitions, () => (mustReopen = true));
     const clock = systemClock();
     const runtime = createRuntime({ node, storage, clusterStore, clock, metrics, onBug: die(log) });
     wired.handlers = runtime.busHandlers;
-    runtime.start(bus);
+    wired.registry = runtime.registryHandlers;
+    runtime.start(bus, registry);
     for (const [id, address] of config.seeds) if (id !== frame.self) runtime.seen(id, address);
-    return coreOf({ node, runtime, storage, bus, mustReopen: () => mustReopen }, files);
+    const stopSaying = registry && keepRegistered(registry, node, ownOptions);
+    const signOff = async (): Promise<void> => {
+      stopSaying?.();
+      await registry?.close();
+    };
+    return coreOf({ node, runtime, storage, bus, signOff, mustReopen: () => mustReopen }, files);
   } catch (error) {
     await storage.close();
     throw error;
@@ -85,6 +100,7 @@ function coreOf(parts: Omit<Core, 'release'>, files: ClusterFiles): Core {
   return {
     ...parts,
     release: async () => {
+      await parts.signOff();
       await parts.runtime.stop();
       await parts.bus.close();
       await files.idle();
@@ -115,7 +131,7 @@ function nodeOptions(
       scrubMs,
     },
     ...(cluster && { cluster }),
-    register: 'ballots',
+    register: config.membership === 'consul' ? 'store' : 'ballots',
     spareActor: freshActor(systemEntropy()),
     founding: {
       ...{ expects: expectNodes, partitions, replicas },

@@ -58,8 +58,9 @@ export async function startNode(config: NodeConfig, outside: Outside): Promise<R
 }
 
 /** A node that knows nobody and founds nothing would wait for ever. */
-function checkWayIn({ dataDir, seeds, expectNodes }: NodeConfig, self: NodeId, files: ClusterFiles): void {
-  const isAlone = [...seeds.keys()].every((id) => id === self);
+function checkWayIn(config: NodeConfig, self: NodeId, files: ClusterFiles): void {
+  const { dataDir, seeds, expectNodes, membership } = config;
+  const isAlone = membership === 'gossip' && [...seeds.keys()].every((id) => id === self);
   if (files.cluster ?? (!isAlone || expectNodes > 0)) return;
   throw new Error(
     `${dataDir} belongs to no cluster yet: say where to find its nodes with --seeds, and for the very first start how many there are with --expect-nodes.`,
@@ -124,6 +125,7 @@ async function serve(frame: Frame, core: Core, { ending }: Outside): Promise<Run
       stopping = true;
       log.log('info', 'stopping');
       stopWatching();
+      await core.signOff();
       await http.close();
       await tokens?.close();
       await core.release();

@@ -1,6 +1,13 @@
 import type { RegisteredNode, StoreReading, SwapResult } from '../core/protocol/store.js';
 import type { Actor } from '../core/types.js';
 
+/** Within so long each call is answered, whatever the service does. */
+export const READ_MS = 2000;
+export const SWAP_MS = 2000;
+
+/** Largest text that the store keeps, encoded: Consul's bound of a value. */
+export const STORE_BYTES_MAX = 512 * 1024;
+
 /**
  * The service beside the nodes in which they register and find each other, and which keeps the cluster document of all of
  * them in one place, the store, that changes by compare-and-swap only (R7). Where it cannot be reached nothing else stops:
@@ -9,12 +16,14 @@ import type { Actor } from '../core/types.js';
 export interface Registry {
   /**
    * What the store holds, as of some moment after this call: never what an earlier one would have given. Calls `done` exactly
-   * once, later, within READ_MS; an answer that is not the service's own is `failed`.
+   * once, later, within READ_MS; an answer that is not the service's own is `failed`. One at a time: a second is `failed`.
    */
   read(done: (reading: StoreReading) => void): void;
   /**
-   * Replaces what the store holds, if it is still of this index; 0: if there is nothing. Calls `done` exactly once, later,
-   * within SWAP_MS. After `failed` it may have been done, and may even be done later.
+   * Replaces what the store holds, if it is still what the last read here gave with this index; 0: if there is nothing.
+   * Calls `done` exactly once, later, within SWAP_MS. After `failed` it may have been done, and may even be done later. One
+   * at a time: a second is `failed`. A `conflict` may also come where the service was away since that read: it might have
+   * been wiped, and count again from the start.
    */
   swap(index: number, text: string, done: (result: SwapResult) => void): void;
   /**
@@ -23,7 +32,10 @@ export interface Registry {
    */
   register(registration: Registration): void;
   state(): RegistryState;
-  /** Takes back the registration, for at most a second, then ends everything that is under way. Idempotent. */
+  /**
+   * Takes back the registration, for at most a second, then ends everything: what is still asked is `failed`. No handler is
+   * called from now on. Idempotent.
+   */
   close(): Promise<void>;
 }
 

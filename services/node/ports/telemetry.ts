@@ -16,7 +16,9 @@ export type CounterName =
   | 'rondo_bus_rejected_total'
   | 'rondo_storage_damaged_total'
   | 'rondo_storage_directories_quarantined_total'
-  | 'rondo_storage_records_total';
+  | 'rondo_storage_records_total'
+  | 'rondo_registry_requests_total'
+  | 'rondo_registry_rejected_total';
 
 export type HistogramName =
   'rondo_request_seconds' | 'rondo_storage_batch_seconds' | 'rondo_storage_batch_records';
@@ -39,7 +41,11 @@ export type GaugeName =
   | 'rondo_damaged_keys'
   | 'rondo_hash_trees'
   | 'rondo_rebuild_left'
-  | 'rondo_exchange_partitions_left';
+  | 'rondo_exchange_partitions_left'
+  | 'rondo_registry_reachable'
+  | 'rondo_registry_registered'
+  | 'rondo_registry_nodes'
+  | 'rondo_registry_nodes_passing';
 
 /** Labels with few distinct values, always the same names for one metric. */
 export type Labels = Readonly<Record<string, string>>;

@@ -35,7 +35,7 @@ export function createNodeService(parts: ServiceParts): NodeService {
     versionOf: (key, record) => encodeVersion(seal, key, record.clock),
     status: () => {
       const { incarnation } = storage.identity;
-      const { document, complete, actor, liveness, hints, antiEntropy, rebuild } = node.view();
+      const { document, complete, actor, liveness, hints, antiEntropy, rebuild, registry } = node.view();
       if (!document || !antiEntropy) throw new Error('a node serves only once it is in a cluster');
       const { sequence, damaged, healthy } = storage.stats();
       const { liveRequests, liveBytes } = node.sizes();
@@ -51,6 +51,7 @@ export function createNodeService(parts: ServiceParts): NodeService {
         hints,
         antiEntropy,
         rebuild,
+        registry,
         storage: { sequence, damaged },
         live: { requests: liveRequests, bytes: liveBytes },
       };

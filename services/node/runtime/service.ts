@@ -3,6 +3,7 @@ import type { AntiEntropyView, HurryOutcome, RemovalOutcome } from '../core/prot
 import type { GetOutcome, GetRequest, PutOutcome, PutRequest } from '../core/protocol/messages.js';
 import type { ClusterDocument, Key, NodeId, Partition, VersionedRecord } from '../core/types.js';
 import type { Liveness } from '../core/protocol/events.js';
+import type { RegistryView } from '../core/protocol/store.js';
 import type { PeerState } from '../ports/bus.js';
 
 /** What the HTTP edge may ask of a node. Every promise settles by the request's deadline (I11) and none rejects. */
@@ -65,6 +66,8 @@ export interface NodeStatus {
   readonly antiEntropy: AntiEntropyView;
   /** While this node is being rebuilt. */
   readonly rebuild: { readonly left: readonly NodeId[] } | undefined;
+  /** Where the cluster document is kept in one. */
+  readonly registry: RegistryView | undefined;
   readonly storage: { readonly sequence: number; readonly damaged: number };
   readonly live: { readonly requests: number; readonly bytes: number };
 }

@@ -184,6 +184,7 @@ function newStatus(nodes: readonly string[]): NodeStatus {
       ...{ treesReady: 8, damagedKeys: 0 },
     },
     rebuild: undefined,
+    registry: undefined,
     storage: { sequence: 7, damaged: 0 },
     live: { requests: 0, bytes: 0 },
   };

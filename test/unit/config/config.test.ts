@@ -290,3 +290,63 @@ describe('the description of the options', () => {
     expect(faultLines(['one', 'two'])).toBe('error: one\nerror: two\n');
   });
 });
+
+describe('the configuration of Consul', () => {
+  it('is gossip where nothing is said, with an agent on this machine where it is consul', () => {
+    expect(readNodeConfig({}, {})).toMatchObject({ config: { membership: 'gossip', consulName: 'rondo' } });
+    expect(readNodeConfig({}, { RONDO_MEMBERSHIP: 'consul' })).toMatchObject({
+      config: {
+        membership: 'consul',
+        consulUrl: 'http://127.0.0.1:8500',
+        consulTokenFile: '',
+        consulCaFile: '',
+      },
+    });
+  });
+
+  it.each([
+    ['http://consul:8500', 'http://consul:8500'],
+    ['https://consul.example/', 'https://consul.example'],
+    ['http://[::1]:8500', 'http://[::1]:8500'],
+  ])('takes %s for the agent', (given, consulUrl) => {
+    expect(readNodeConfig({ consulUrl: given }, {})).toMatchObject({ config: { consulUrl } });
+  });
+
+  it.each([
+    '',
+    'consul:8500',
+    '127.0.0.1:8500',
+    'ftp://consul',
+    'http://',
+    'http://user:secret@consul',
+    'http://consul/v1',
+  ])('does not take %j for the agent', (given) => {
+    expect(readNodeConfig({}, { RONDO_CONSUL_URL: given })).toEqual({
+      ok: false,
+      faults: [
+        `RONDO_CONSUL_URL: http://host:port or https://host:port is wanted, not ${JSON.stringify(given)}`,
+      ],
+    });
+  });
+
+  it('wants a name that can stand in DNS, and an authority only beside https', () => {
+    expect(readNodeConfig({ consulName: 'My cluster', membership: 'zookeeper' }, {})).toEqual({
+      ok: false,
+      faults: [
+        '--membership: one of gossip, consul is wanted, not "zookeeper"',
+        '--consul-name: up to 63 small letters, digits and dashes inside are wanted, not "My cluster"',
+      ],
+    });
+    expect(readNodeConfig({ consulCaFile: 'ca.pem' }, {})).toEqual({
+      ok: false,
+      faults: ['--consul-ca-file: wanted only where --consul-url is https://host:port'],
+    });
+  });
+
+  it('is handed on by rondo start', () => {
+    const result = readStartConfig({ membership: 'consul', consulTokenFile: 'token' }, {});
+    expect(result.ok && handedOn(result.config).args).toEqual(
+      expect.arrayContaining(['--membership=consul', '--consul-token-file=token']),
+    );
+  });
+});

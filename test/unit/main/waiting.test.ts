@@ -9,8 +9,13 @@ import { clusterNode } from '../support/clusterNode.js';
 const id = (name: string) => name as NodeId;
 const VIEW: NodeView = {
   ...{ document: undefined, founding: undefined, complete: false, vouched: false, actor: 'a' as Actor },
-  ...{ liveness: new Map(), hints: new Map(), antiEntropy: undefined, registry: undefined,
-    rebuild: undefined },
+  ...{
+    liveness: new Map(),
+    hints: new Map(),
+    antiEntropy: undefined,
+    registry: undefined,
+    rebuild: undefined,
+  },
 };
 const SELF = { self: id('n1'), expects: 3, seeds: [id('n1'), id('n2')] };
 

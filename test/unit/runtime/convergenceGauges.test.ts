@@ -7,8 +7,13 @@ import { NO_SIZES } from '../support/stepCluster.js';
 const [n2, n3] = ['n2' as NodeId, 'n3' as NodeId];
 const OUTSIDE: NodeView = {
   ...{ document: undefined, founding: undefined, complete: false, vouched: false, actor: 'a' as Actor },
-  ...{ liveness: new Map(), hints: new Map(), antiEntropy: undefined, registry: undefined,
-    rebuild: undefined },
+  ...{
+    liveness: new Map(),
+    hints: new Map(),
+    antiEntropy: undefined,
+    registry: undefined,
+    rebuild: undefined,
+  },
 };
 const WITHIN: NodeView = {
   ...OUTSIDE,

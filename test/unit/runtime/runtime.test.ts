@@ -25,8 +25,13 @@ const NOTHING: NodeSizes = {
 const VIEW: NodeView = {
   ...{ document: undefined, founding: undefined },
   ...{ complete: true, vouched: true, actor: 'actor' as Actor },
-  ...{ liveness: new Map(), hints: new Map(), antiEntropy: undefined, registry: undefined,
-    rebuild: undefined },
+  ...{
+    liveness: new Map(),
+    hints: new Map(),
+    antiEntropy: undefined,
+    registry: undefined,
+    rebuild: undefined,
+  },
 };
 const HINT: Hint = { target: OTHER, key: KEY, order: 3 };
 const PING = { type: 'ping', request: 1, epoch: 1, heights: [] } as const;

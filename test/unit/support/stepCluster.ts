@@ -243,7 +243,10 @@ export function createStepCluster(options: StepClusterOptions = {}): StepCluster
     const place = { busAddress: '', httpAddress: '', weight: 1, zone: '' };
     const rest = { ...repair, ...place, founding, vote, jitter: 0.5, digests: DIGESTS, limits };
     const known = cluster && { cluster };
-    nodes.set(id, createNode({ register: 'ballots', self: id, ...identity, ...known, spareActor, ...times, ...rest }));
+    nodes.set(
+      id,
+      createNode({ register: 'ballots', self: id, ...identity, ...known, spareActor, ...times, ...rest }),
+    );
   }
 
   function tick(id: NodeId): void {

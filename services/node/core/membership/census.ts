@@ -41,7 +41,12 @@ export class Census {
     this.#askAtMs = nowMs + ASK_EVERY_MS;
     for (const { id } of document.nodes) {
       if (id === this.#self || this.#epochs.has(id)) continue;
-      const ping = { type: 'ping', request: this.#port.nextNumber(), epoch: document.epoch, heights: [] } as const;
+      const ping = {
+        type: 'ping',
+        request: this.#port.nextNumber(),
+        epoch: document.epoch,
+        heights: [],
+      } as const;
       this.#port.send(id, ping, nowMs + ANSWER_MS);
     }
   }

@@ -24,7 +24,8 @@ export class Store {
   readonly #onHeld: (held: Held) => void;
   #waiting: ((held: Held | undefined) => void)[] = [];
   /** Of the question under way: when it was asked, and who waits for its answer. */
-  #asked: { readonly atMs: number; readonly readers: readonly ((held: Held | undefined) => void)[] } | undefined;
+  #asked:
+    { readonly atMs: number; readonly readers: readonly ((held: Held | undefined) => void)[] } | undefined;
   #onSwapped: ((result: SwapResult) => void) | undefined;
   #lookAtMs = 0;
 

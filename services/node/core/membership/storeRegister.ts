@@ -97,7 +97,8 @@ export class StoreRegister implements Register {
   }
 
   onEpochSeen(node: NodeId, epoch: number): void {
-    if (epoch >= this.document.epoch && this.document.nodes.some(({ id }) => id === node)) this.#holders.add(node);
+    if (epoch >= this.document.epoch && this.document.nodes.some(({ id }) => id === node))
+      this.#holders.add(node);
     this.#documents.onEpochSeen(node, epoch);
   }
 

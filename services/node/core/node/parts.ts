@@ -58,8 +58,7 @@ export class NodeParts {
       () => this.#ring,
       (key) => options.digests.md5(key),
     );
-    this.storeRegister =
-      options.register === 'store' ? this.#createStoreRegister(base, cluster) : undefined;
+    this.storeRegister = options.register === 'store' ? this.#createStoreRegister(base, cluster) : undefined;
     this.register = this.storeRegister ?? this.#createBallotRegister(base, cluster.document);
     this.membership = this.#createMembership(options);
     this.hints = this.#createHints(options);

@@ -2,10 +2,13 @@ import type { NodeId } from '../types.js';
 
 /** What is said between a node and the store of the cluster document (R7), where there is one beside the nodes. */
 
-/** `index` names one state of the store and never repeats; 0 and no text: nothing is kept there. */
+/**
+ * `index` names the state of the store that was read, for a swap of it by the same node; 0 and no text: nothing is kept there.
+ * It is no order: a number may come again when the store was wiped or put back to an older state; the same text again has
+ * the same index.
+ */
 export type StoreReading =
-  | { readonly status: 'read'; readonly index: number; readonly text: string }
-  | { readonly status: 'failed' };
+  { readonly status: 'read'; readonly index: number; readonly text: string } | { readonly status: 'failed' };
 
 /** `conflict`: somebody else was first, and nothing was changed. `failed`: it may have been done, or be done yet. */
 export type SwapResult = 'stored' | 'conflict' | 'failed';

@@ -267,6 +267,8 @@ export class Model {
       send: post,
       sendBulk: post,
       connect: () => undefined,
+      readStore: () => undefined,
+      swapStore: () => undefined,
       keepVote: (vote) => {
         write(
           () => (node.disk.vote = voteOf(voteText(vote))),
