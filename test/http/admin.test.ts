@@ -114,6 +114,7 @@ describe('/check_connectivity and /cluster', () => {
         ...{ treesReady: 5, damagedKeys: 1 },
       },
       rebuild: { left: ['n3'] },
+      registry: null,
       live: { requests: 3, bytes: 44 },
       storage: { sequence: 7, damaged: 0 },
       document: stub.status().document,
