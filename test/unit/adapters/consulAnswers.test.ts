@@ -61,6 +61,11 @@ describe("what Consul's list says of nodes", () => {
     ]);
   });
 
+  it('takes nodes that have no address, since their bus has a broker', () => {
+    const { nodes, rejected } = look([entry('a', { Meta: { busAddress: '' } })]);
+    expect([nodes, rejected]).toEqual([[{ node: 'a', busAddress: '', passing: true }], []]);
+  });
+
   it('leaves out and counts what is no node of ours, and reads the rest', () => {
     const bad = [
       {},

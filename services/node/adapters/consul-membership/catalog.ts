@@ -8,7 +8,8 @@ export type Rejected = 'malformed' | 'address' | 'too_many';
 /** Far more nodes than a cluster has. */
 const NODES_MAX = 1024;
 const NODE_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
-const ADDRESS = /^(?:\[[^\]\s]{1,253}\]|[^:\s@,[\]]{1,253}):\d{1,5}$/;
+/** None where the bus has a broker. */
+const ADDRESS = /^$|^(?:\[[^\]\s]{1,253}\]|[^:\s@,[\]]{1,253}):\d{1,5}$/;
 const ADDRESS_CHARS_MAX = 255;
 
 interface Found extends RegisteredNode {
