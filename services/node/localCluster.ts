@@ -1,7 +1,8 @@
 import { mkdirSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { isWildcard, type StartConfig } from './config.js';
+import type { StartConfig } from './config.js';
+import { isWildcard } from './config/faults.js';
 import type { NodeId } from './core/types.js';
 import { readTextIfThere, writeJsonDurably } from './durableFile.js';
 

@@ -2,11 +2,19 @@ import { openConsulRegistry } from '../adapters/consul-membership.js';
 import type { NodeView, SteppingNode } from '../core/protocol/events.js';
 import type { NodeId } from '../core/types.js';
 import type { Registration, Registry, RegistryHandlers } from '../ports/registry.js';
-import type { Frame } from './core.js';
+import type { NodeConfig } from '../config.js';
+import type { Log, Metrics } from '../ports/telemetry.js';
+
+export interface RegistryFrame {
+  readonly config: NodeConfig;
+  readonly self: NodeId;
+  readonly log: Log;
+  readonly metrics: Metrics;
+}
 
 /** The registry that the node is set to; none where nodes find each other by themselves. */
 export async function openRegistry(
-  { config, self, log, metrics }: Frame,
+  { config, self, log, metrics }: RegistryFrame,
   handlers: RegistryHandlers,
 ): Promise<Registry | undefined> {
   if (config.membership === 'gossip') return undefined;

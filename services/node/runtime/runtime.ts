@@ -3,7 +3,6 @@ import {
   type Effect,
   type NodeEvent,
   type ReplyOutcome,
-  type ScanId,
   type SteppingNode,
   type Ticket,
   TICK_MS,
@@ -15,8 +14,10 @@ import type { Bus, BusHandlers } from '../ports/bus.js';
 import type { Clock } from '../ports/clock.js';
 import type { ClusterStore } from '../ports/clusterStore.js';
 import type { Registry, RegistryHandlers } from '../ports/registry.js';
-import type { RecordScan, Storage } from '../ports/storage.js';
+import type { Storage } from '../ports/storage.js';
 import type { Metrics } from '../ports/telemetry.js';
+import { type DocumentPlaces, performOnDocument } from './documentEffects.js';
+import { OpenScans } from './openScans.js';
 import { changeOf } from './storageChange.js';
 
 /**
@@ -72,10 +73,10 @@ class NodeRuntime implements Runtime {
   readonly registryHandlers: RegistryHandlers;
   readonly #options: RuntimeOptions;
   readonly #callers = new Map<Ticket, Caller>();
-  readonly #scans = new Map<ScanId, RecordScan>();
+  readonly #scans: OpenScans;
   readonly #queue: NodeEvent[] = [];
   #bus: Bus | undefined;
-  #registry: Registry | undefined;
+  #documentPlaces: DocumentPlaces;
   #lastTicket: Ticket = 0;
   #draining = false;
   #broken = false;
@@ -83,9 +84,14 @@ class NodeRuntime implements Runtime {
   #stopped: Promise<void> | undefined;
   #onIdle: (() => void) | undefined;
   #ticksForOthers = TICKS_FOR_OTHERS;
+  readonly #forward = (event: NodeEvent): void => {
+    this.#dispatch(event);
+  };
 
   constructor(options: RuntimeOptions) {
     this.#options = options;
+    this.#documentPlaces = { clusterStore: options.clusterStore, registry: undefined };
+    this.#scans = new OpenScans(options.storage, this.#forward);
     this.busHandlers = {
       onMessage: (from, message, remainingMs) => {
         this.#dispatch({ type: 'message', from, message, remainingMs });
@@ -106,7 +112,7 @@ class NodeRuntime implements Runtime {
 
   start(bus: Bus, registry?: Registry): void {
     this.#bus = bus;
-    this.#registry = registry;
+    this.#documentPlaces = { clusterStore: this.#options.clusterStore, registry };
     this.#stopTicks = this.#options.clock.every(TICK_MS, () => {
       this.#dispatch({ type: 'tick', sequence: this.#options.storage.stats().sequence });
       this.#noticeIdle();
@@ -174,8 +180,7 @@ class NodeRuntime implements Runtime {
     if (!this.#onIdle || liveRequests > 0) return;
     if (cells > 0 && this.#ticksForOthers-- > 0) return;
     this.#stopTicks?.();
-    for (const scan of this.#scans.values()) scan.close();
-    this.#scans.clear();
+    this.#scans.closeAll();
     this.#onIdle();
     this.#onIdle = undefined;
   }
@@ -251,27 +256,14 @@ class NodeRuntime implements Runtime {
       case 'keepVote':
       case 'keepDocument':
       case 'keepCluster':
-        this.#keep(effect);
-        return;
       case 'readStore':
-        this.#registry?.read((reading) => {
-          this.#dispatch({ type: 'storeRead', reading });
-        });
-        return;
       case 'swapStore':
-        this.#registry?.swap(effect.index, effect.text, (result) => {
-          this.#dispatch({ type: 'storeSwapped', result });
-        });
+        performOnDocument(effect, this.#documentPlaces, this.#forward);
         return;
       case 'scan':
-        this.#scan(effect);
-        return;
       case 'scanNext':
-        this.#scanNext(effect.scan);
-        return;
       case 'scanEnd':
-        this.#scans.get(effect.scan)?.close();
-        this.#scans.delete(effect.scan);
+        this.#scans.perform(effect);
         return;
       case 'reply':
         this.#callers.get(effect.ticket)?.(effect.reply);
@@ -285,33 +277,10 @@ class NodeRuntime implements Runtime {
     }
   }
 
-  #keep(effect: Extract<Effect, { type: 'keepVote' | 'keepDocument' | 'keepCluster' }>): void {
-    const { clusterStore } = this.#options;
-    const kept = (type: 'voteKept' | 'documentKept' | 'clusterKept') => (error?: Error) => {
-      this.#dispatch({ type, durable: !error });
-    };
-    if (effect.type === 'keepVote') clusterStore.keepVote(effect.vote, kept('voteKept'));
-    else if (effect.type === 'keepDocument') clusterStore.keepDocument(effect.document, kept('documentKept'));
-    else clusterStore.keepCluster(effect.cluster, kept('clusterKept'));
-  }
-
   #change(effect: Extract<Effect, { type: 'store' | 'drop' }>): void {
     const { store, key } = effect;
     this.#options.storage.write(changeOf(effect), (error) => {
       this.#dispatch({ type: error ? 'storeFailed' : 'stored', key, store });
-    });
-  }
-
-  #scan({ scan, range }: Extract<Effect, { type: 'scan' }>): void {
-    this.#options.storage.openScan(range, (opened) => {
-      if (opened) this.#scans.set(scan, opened);
-      this.#dispatch({ type: opened ? 'scanBegun' : 'scanFailed', scan });
-    });
-  }
-
-  #scanNext(scan: ScanId): void {
-    this.#scans.get(scan)?.next((page) => {
-      this.#dispatch(page ? { type: 'scanned', scan, page } : { type: 'scanFailed', scan });
     });
   }
 

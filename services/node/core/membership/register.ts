@@ -1,11 +1,19 @@
 import type { MembershipMessage } from '../protocol/membershipMessages.js';
-import type { RequestNumber } from '../protocol/messages.js';
+import type { Message, RequestNumber } from '../protocol/messages.js';
 import type { ClusterDocument, NodeId } from '../types.js';
 
 export type RegisterMessage = Extract<
   MembershipMessage,
   { readonly type: 'prepare' | 'promise' | 'accept' | 'accepted' | 'document' | 'fetchDocument' }
 >;
+
+const OF_REGISTER = new Set<Message['type']>([
+  ...(['prepare', 'promise', 'accept', 'accepted', 'document', 'fetchDocument'] as const),
+]);
+
+export function isOfRegister(message: Message): message is RegisterMessage {
+  return OF_REGISTER.has(message.type);
+}
 
 /**
  * Gives the next document, of the epoch after the one that it is given, or undefined where there is nothing to change. It

@@ -1,7 +1,7 @@
 import { assertNever } from '../assert.js';
 import type { NodeParts } from './parts.js';
 import type { LoadPurpose, NodeEvent, NodeSizes, NodeView, ReadResult } from '../protocol/events.js';
-import type { RegisterMessage } from '../membership/register.js';
+import { isOfRegister, type RegisterMessage } from '../membership/register.js';
 import type { FoundingMessage } from '../membership/founding.js';
 import type { Message, OtherEpoch, ReadAnswer, RequestNumber, WriteAnswer } from '../protocol/messages.js';
 import type { Held } from '../membership/store.js';
@@ -19,14 +19,6 @@ type EventOfAll = Extract<
 export type MemberEvent =
   | Exclude<NodeEvent, { type: EventOfAll['type'] | 'message' }>
   | (Omit<Extract<NodeEvent, { type: 'message' }>, 'message'> & { readonly message: MemberMessage });
-
-const OF_REGISTER = new Set<Message['type']>([
-  ...(['prepare', 'promise', 'accept', 'accepted', 'document', 'fetchDocument'] as const),
-]);
-
-function isOfRegister(message: Message): message is RegisterMessage {
-  return OF_REGISTER.has(message.type);
-}
 
 /** What happens to a node that belongs to a cluster, and which of its parts has to know. */
 export class Member {
