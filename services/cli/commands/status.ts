@@ -117,9 +117,28 @@ function remarksOn(report: NodeReport): string[] {
     ...Object.entries(byTarget).map(
       ([target, hints]) => `${id} keeps ${counted(hints, 'hint')} for ${printable(target)}.`,
     ),
+    ...registryRemarks(report.view).map((remark) => `${id} ${remark}.`),
     ...(damaged > 0
       ? [`${id} has quarantined ${counted(damaged, 'damaged record')}; its log says which.`]
       : []),
+  ];
+}
+
+const STANDINGS: Readonly<Record<string, string>> = {
+  lost: 'misses the cluster document in Consul; it is written anew once a majority of the nodes answers',
+  foreign: 'finds the document of another cluster in Consul: is --consul-name right?',
+};
+
+/** What is not as it should be between the node and Consul, where it uses it; only changes of the cluster need that. */
+function registryRemarks({ registry }: ClusterView): string[] {
+  if (!registry) return [];
+  const { reachable, registered, store, checks } = registry;
+  if (!reachable) return ['does not reach Consul'];
+  const failing = Object.keys(checks).filter((node) => checks[node] === false);
+  return [
+    ...(registered ? [] : ['is not registered in Consul yet']),
+    ...(STANDINGS[store] ? [STANDINGS[store]] : []),
+    ...failing.map((node) => `hears from Consul that ${printable(node)} does not pass its check`),
   ];
 }
 

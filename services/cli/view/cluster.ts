@@ -59,6 +59,15 @@ const clusterSchema = z.object({
     .object({ left: z.array(z.string()) })
     .nullable()
     .default(null),
+  registry: z
+    .object({
+      reachable: z.boolean(),
+      registered: z.boolean(),
+      store: z.string(),
+      checks: z.record(z.string(), z.boolean()),
+    })
+    .nullable()
+    .default(null),
 });
 
 export type ClusterView = z.infer<typeof clusterSchema>;

@@ -25,7 +25,7 @@ export function clusterJson({
       ...trees,
     },
     rebuild: rebuild ?? null,
-    registry: registry ? { store: registry.store, checks: Object.fromEntries(registry.checks) } : null,
+    registry: registry ? { ...registry, checks: Object.fromEntries(registry.checks) } : null,
     document,
   });
 }

@@ -235,6 +235,8 @@ export const clusterReplySchema = z.strictObject({
     .describe('While this node is being rebuilt'),
   registry: z
     .strictObject({
+      reachable: z.boolean(),
+      registered: z.boolean().describe('This node, as it is'),
       store: z
         .enum(['unread', 'same', 'newer', 'lost', 'foreign'])
         .describe('What the store holds beside the document of this node'),

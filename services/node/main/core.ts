@@ -14,7 +14,7 @@ import type { NodeId } from '../core/types.js';
 import type { Bus, BusHandlers } from '../ports/bus.js';
 import type { ClusterStore } from '../ports/clusterStore.js';
 import { freshActor } from '../ports/entropy.js';
-import type { RegistryHandlers } from '../ports/registry.js';
+import type { Registry, RegistryHandlers } from '../ports/registry.js';
 import type { Storage } from '../ports/storage.js';
 import { createRuntime, type Runtime } from '../runtime/runtime.js';
 import { seededBus } from '../runtime/seededBus.js';
@@ -40,6 +40,7 @@ export interface Core {
   readonly runtime: Runtime;
   readonly storage: Storage;
   readonly bus: Bus;
+  readonly registry: Registry | undefined;
   /** It has learnt a cluster of another number of partitions than its database was opened with. */
   readonly mustReopen: () => boolean;
   /** Nobody is sent to this node any more. Idempotent. */
@@ -89,7 +90,7 @@ export async function openCore(frame: Frame): Promise<Core> {
       stopSaying?.();
       await registry?.close();
     };
-    return coreOf({ node, runtime, storage, bus, signOff, mustReopen: () => mustReopen }, files);
+    return coreOf({ node, runtime, storage, bus, registry, signOff, mustReopen: () => mustReopen }, files);
   } catch (error) {
     await storage.close();
     throw error;

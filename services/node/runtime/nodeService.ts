@@ -3,6 +3,7 @@ import type { HolderAnswer, WhereOutcome } from '../core/protocol/convergence.js
 import type { SteppingNode } from '../core/protocol/events.js';
 import { encodeVersion, type VersionSeal } from '../core/versioning/version.js';
 import type { Bus } from '../ports/bus.js';
+import type { Registry } from '../ports/registry.js';
 import type { Storage } from '../ports/storage.js';
 import type { Runtime } from './runtime.js';
 import type { HolderReport, NodeService, WhereReport } from './service.js';
@@ -14,6 +15,7 @@ export interface ServiceParts {
   readonly runtime: Runtime;
   readonly storage: Storage;
   readonly bus: Bus;
+  readonly registry: Registry | undefined;
   /** Whether the node is on its way down. */
   readonly stopping: () => boolean;
 }
@@ -51,7 +53,7 @@ export function createNodeService(parts: ServiceParts): NodeService {
         hints,
         antiEntropy,
         rebuild,
-        registry,
+        registry: registry && parts.registry && { ...registry, ...parts.registry.state() },
         storage: { sequence, damaged },
         live: { requests: liveRequests, bytes: liveBytes },
       };

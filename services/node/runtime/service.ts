@@ -5,6 +5,7 @@ import type { ClusterDocument, Key, NodeId, Partition, VersionedRecord } from '.
 import type { Liveness } from '../core/protocol/events.js';
 import type { RegistryView } from '../core/protocol/store.js';
 import type { PeerState } from '../ports/bus.js';
+import type { RegistryState } from '../ports/registry.js';
 
 /** What the HTTP edge may ask of a node. Every promise settles by the request's deadline (I11) and none rejects. */
 export interface NodeService {
@@ -67,7 +68,7 @@ export interface NodeStatus {
   /** While this node is being rebuilt. */
   readonly rebuild: { readonly left: readonly NodeId[] } | undefined;
   /** Where the cluster document is kept in one. */
-  readonly registry: RegistryView | undefined;
+  readonly registry: (RegistryView & RegistryState) | undefined;
   readonly storage: { readonly sequence: number; readonly damaged: number };
   readonly live: { readonly requests: number; readonly bytes: number };
 }

@@ -56,6 +56,22 @@ describe('rondo status', () => {
     }
   });
 
+  it('says what is wrong between a node and Consul, and nothing where all is well', async () => {
+    const registry = { reachable: true, registered: true, store: 'same', checks: { 'node-1': true } };
+    const [first] = await cluster([
+      { registry },
+      { registry: { ...registry, reachable: false } },
+      { registry: { ...registry, registered: false, store: 'lost', checks: { 'node-1': false } } },
+    ]);
+    const { out, exit } = await rondo(['status', '--url', first!.url]);
+    expect(exit).toBe(0);
+    expect(out).not.toMatch(/^node-1 [a-z]+ [a-z]+ [a-z]/m);
+    expect(out).toContain('node-2 does not reach Consul.');
+    expect(out).toContain('node-3 is not registered in Consul yet.');
+    expect(out).toContain('node-3 misses the cluster document in Consul');
+    expect(out).toContain('node-3 hears from Consul that node-1 does not pass its check.');
+  });
+
   it('exits 4 where a node is unreachable, and shows the others', async () => {
     const [first, second] = await cluster();
     await second!.close();

@@ -57,6 +57,7 @@ function createFixture() {
       stats: () => ({ healthy: state.healthy, sequence: 8, damaged: 9, pendingWrites: 0 }),
     } as unknown as Storage,
     bus: { peers: () => peers } as unknown as Bus,
+    registry: undefined,
     stopping: () => state.stopping,
   });
   return { state, service, document, peers, view };
