@@ -161,12 +161,17 @@ export class StoreRegister implements Register {
   /** `unread`: it says nothing, since this node has learned of a newer document after it had asked. */
   #standingOf({ text, askedAtMs }: Held): StoreStanding {
     const { newest, newestSinceMs } = this.#documents;
+    if (text === this.#textOf(newest)) return 'same';
     const document = storedCluster(text)?.document;
     const isNewer = document && document.epoch > newest.epoch;
     if (document && document.clusterId !== newest.clusterId) return 'foreign';
     if (isNewer) return 'newer';
     if (askedAtMs <= newestSinceMs) return 'unread';
     return document && documentText(document) === documentText(newest) ? 'same' : 'lost';
+  }
+
+  #textOf(document: ClusterDocument): string {
+    return storedText({ document, versionKey: this.#options.cluster.versionKey });
   }
 
   #adopted(document: ClusterDocument): void {
@@ -191,8 +196,7 @@ export class StoreRegister implements Register {
 
   #swap(proposal: Proposal, { index }: Held): void {
     const { document } = proposal;
-    const { versionKey } = this.#options.cluster;
-    this.#store.swap(index, storedText({ document, versionKey }), (result) => {
+    this.#store.swap(index, this.#textOf(document), (result) => {
       if (result === 'stored') {
         this.#committed(document);
         return;
