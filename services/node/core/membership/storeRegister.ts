@@ -189,7 +189,9 @@ export class StoreRegister implements Register {
     this.#readAtMs = Infinity;
     this.#store.read((held) => {
       if (this.#proposals.current !== proposal) return;
-      if (held && this.#standingOf(held) === 'same' && !this.#store.isSwapping) this.#swap(proposal, held);
+      // Not just the newest that is known here: that may be one that is not durable yet, and lacks this change.
+      const isBase = held?.text === this.#textOf(proposal.base);
+      if (held && isBase && !this.#store.isSwapping) this.#swap(proposal, held);
       else this.#readAtMs = this.#nowMs + AGAIN_MS;
     });
   }
