@@ -13,8 +13,10 @@ import {
   startServices,
   statusOf,
   stopServices,
+  urlsOf,
   type Place,
 } from '../services/local.js';
+import { checkBelonging } from './belonging.js';
 import { startNodes, type NodesGroup } from './nodes.js';
 
 interface Flags {
@@ -23,6 +25,8 @@ interface Flags {
   readonly endpoint: number;
   readonly json?: boolean;
   readonly restart: boolean;
+  /** Of `rondo start`. */
+  readonly data?: string;
 }
 
 /** Not that of `npm start`, whose cluster document is not the one that lies in Consul. */
@@ -79,6 +83,8 @@ async function run(flags: Flags): Promise<number> {
   try {
     await startServices(place, SERVICE_NAMES);
     if (isEnding) return 0;
+    const [consulUrl = ''] = urlsOf(place.folder, 'consul');
+    await checkBelonging(consulUrl, flags.data ?? DEFAULT_DATA);
     nodes = startNodes(place, startArguments(flags));
     return await nodes.ended;
   } finally {
