@@ -4,7 +4,14 @@ import { whyNotListed } from '../../scripts/chaos/services/catalogue.js';
 import { consulHttp } from '../../scripts/services/consulHttp.js';
 import { urlsOf } from '../../scripts/services/local.js';
 import { readState } from '../../scripts/services/state.js';
-import { builtProgram, httpPort, busPort, urlOf, waitForLinks, waitForReady } from '../../scripts/support/nodes.js';
+import {
+  builtProgram,
+  httpPort,
+  busPort,
+  urlOf,
+  waitForLinks,
+  waitForReady,
+} from '../../scripts/support/nodes.js';
 import { pageAt } from '../../scripts/support/page.js';
 import { reservePorts } from '../../scripts/support/ports.js';
 import { identityOf, isAlive, startProcess, waitUntil } from '../../scripts/support/processes.js';
@@ -85,12 +92,15 @@ describeWithServices('npm run cluster', ['rabbitmq', 'consul', 'haproxy'], () =>
     for (const url of [endpoint, ...urls]) {
       await proofA(url, endpoint, `through ${url}`);
       const { text } = await pageAt(`${url}/check_connectivity`, 5000);
-      expect(JSON.parse(text)).toEqual({ node1: 'ok', node2: 'ok', node3: 'ok' });
+      expect(JSON.parse(text)).toEqual({ node1: 'reachable', node2: 'reachable', node3: 'reachable' });
     }
 
     const consul = consulHttp({ url: urlsOf(stage.folder, 'consul')[0]! });
     expect(await whyNotListed(consul, urls)).toEqual([]);
-    const { json } = await callRondo(['ring', '--url', endpoint], { cleanup: stage.cleanup, timeoutMs: 20_000 });
+    const { json } = await callRondo(['ring', '--url', endpoint], {
+      cleanup: stage.cleanup,
+      timeoutMs: 20_000,
+    });
     expect(whyOtherRing(json, await catalogueOf(consul))).toEqual([]);
 
     const services = readState(stage.folder).flatMap(({ processes }) => processes);
