@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { addAbsences } from './commands/absences.js';
 import { addCrashes } from './commands/crashes.js';
 import { addLostData } from './commands/lostData.js';
+import { addServices } from './commands/services.js';
 import { addSplits } from './commands/splits.js';
 import { cleanUp } from './stage.js';
 
@@ -16,7 +17,7 @@ const program = new Command('chaos')
     '\nExit code: 0 as wanted, 1 a promise is broken (or the run too small), 2 it could not run.',
   );
 
-for (const add of [addCrashes, addLostData, addAbsences, addSplits]) add(program);
+for (const add of [addCrashes, addLostData, addAbsences, addSplits, addServices]) add(program);
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => {

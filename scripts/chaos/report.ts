@@ -36,7 +36,7 @@ export function renderScenario(result: ScenarioResult, broken: readonly string[]
   return `${renderVerdict(result.verdict)}${lines.join('\n')}`;
 }
 
-function answersText({ count, p50Ms, p99Ms, maxMs }: Latency): string {
+export function answersText({ count, p50Ms, p99Ms, maxMs }: Latency): string {
   const [p50, p99] = [milliseconds(p50Ms), milliseconds(p99Ms)];
   return `${String(count)} answers, p50 ${p50}, p99 ${p99}, max ${milliseconds(maxMs)}`;
 }
@@ -45,7 +45,7 @@ export function renderSteps({ steps, broken }: StepsResult): string {
   return [...table(steps), ...brokenLines(broken), ''].join('\n');
 }
 
-function brokenLines(broken: readonly string[]): string[] {
+export function brokenLines(broken: readonly string[]): string[] {
   if (broken.length === 0) return ['all as wanted'];
   return broken.map((line) => `NOT AS WANTED: ${line}`);
 }

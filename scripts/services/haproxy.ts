@@ -111,7 +111,7 @@ export function variablesOf({
     RONDO_HAPROXY_BIND: `${HOST}:${String(ports.clients)}`,
     RONDO_HAPROXY_STATS_BIND: `${HOST}:${String(ports.stats)}`,
     RONDO_HAPROXY_CONSUL_DNS: `${HOST}:${String(consulDnsPort)}`,
-    // So that the path may begin with any folder.
+    // Without its kind, a path that does not begin at the root would be taken for a host.
     RONDO_HAPROXY_SOCKET: `unix@${socketOf(folder)}`,
     RONDO_HAPROXY_STATE: join(folder, STATE_FILE),
     ...variables,

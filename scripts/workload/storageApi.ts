@@ -166,9 +166,13 @@ function writeAnswer(raw: RawAnswer | Answer): Answer {
   return { outcome: 'ok', code: 'ok', version: typeof version === 'string' ? version : null };
 }
 
+/** Ends the code of a 503 that did not say when to come again, which every one has to. */
+const NO_RETRY_AFTER = '_without_retry_after';
+
 function errorAnswer(raw: RawAnswer): Answer {
   const error = isObject(raw.body['error']) ? raw.body['error'] : {};
-  const code = typeof error['code'] === 'string' ? error['code'] : `status_${String(raw.status)}`;
+  const named = typeof error['code'] === 'string' ? error['code'] : `status_${String(raw.status)}`;
+  const code = raw.status === 503 && raw.retryAfterMs === undefined ? `${named}${NO_RETRY_AFTER}` : named;
   const outcome = error['outcome'] === 'none' ? 'none' : 'unknown';
   return raw.retryAfterMs === undefined
     ? { outcome, code }

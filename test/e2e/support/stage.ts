@@ -14,6 +14,9 @@ export interface Stage {
   cleanup: Cleanup;
 }
 
+/** Real services take their time to end. */
+const CLEANUP_TIMEOUT_MS = 60_000;
+
 /** Sets the stage before each test of the file. */
 export function useStage(): Stage {
   const stage = {} as Stage;
@@ -24,7 +27,7 @@ export function useStage(): Stage {
     stage.ports = await reservePorts();
     stage.cleanup.defer('release the ports', () => stage.ports.release());
   });
-  afterEach(() => stage.cleanup.run());
+  afterEach(() => stage.cleanup.run(), CLEANUP_TIMEOUT_MS);
   return stage;
 }
 
