@@ -32,7 +32,7 @@ export function methodText({ subjects, ...rest }: Method): string {
     ...Object.entries(rest).map(([name, value]): [string, string] => [name, value]),
     ...subjects.map(({ name, what, flags, version }): [string, string] => [
       name,
-      `${what}; ${version === undefined ? '' : ` ${version};`} flags: ${flags.length > 0 ? flags.join(' ') : 'none'}`,
+      `${what};${version === undefined ? '' : ` ${version};`} flags: ${flags.length > 0 ? flags.join(' ') : 'none'}`,
     ]),
   ];
   return `${table(rows).join('\n')}\n`;
