@@ -9,13 +9,15 @@ import { jsGenerator } from './jsLoad.js';
 import type { LoadGenerator } from './load.js';
 import { type Cell, type LoadSize, measureCell } from './measure.js';
 import { describeMethod, type Method, PUT_METHOD } from './method.js';
+import { consul, etcd } from './peers.js';
 import { mergeSelfTimes } from './profile.js';
-import { methodText, profileText, progressLine, quietText, summaryTable } from './report.js';
+import { methodText, profileText, progressLine, quietText, summaryTable, verdictText } from './report.js';
 import { REQUEST_KINDS, type RequestKind } from './requests.js';
 import { addScale } from './scaleCommand.js';
 import type { Subject } from './subject.js';
-import { bare, rondo } from './subjects.js';
+import { bare, rondo, rondoAmqp } from './subjects.js';
 import { summarize } from './summary.js';
+import { judge } from './targets.js';
 import { findWrk } from './wrk.js';
 
 interface Flags {
@@ -24,7 +26,7 @@ interface Flags {
   readonly warmUp: number;
   readonly connections: number;
   readonly keys: number;
-  readonly only?: string;
+  readonly only?: readonly Subject[];
   readonly requests?: RequestKind;
   readonly load?: 'wrk' | 'js';
   readonly profile?: string;
@@ -43,7 +45,7 @@ interface Plan {
   readonly profileDir?: string;
 }
 
-const SUBJECTS: readonly Subject[] = [bare, rondo];
+const SUBJECTS: readonly Subject[] = [bare, rondo, rondoAmqp, etcd, consul];
 const KEYS_MAX = 1_000_000;
 
 let current: Cleanup | undefined;
@@ -51,14 +53,14 @@ let current: Cleanup | undefined;
 const program = new Command('bench')
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
   .description(
-    'Measures Rondo on this machine, beside the ceiling: bare node:http that stores nothing. Starts all that it measures.',
+    'Measures Rondo on this machine, beside bare node:http that stores nothing, etcd and Consul. Starts all that it measures.',
   )
   .option('--runs <number>', 'rounds, of which the medians are shown', parseCount, 5)
   .option('--seconds <number>', 'measured time of each run', parseCount, 8)
   .option('--warm-up <number>', 'seconds of load before that', parseWhole, 3)
   .option('--connections <number>', 'connections to each node', parseCount, 32)
   .option('--keys <number>', 'keys that are read', parseKeys, 5000)
-  .addOption(new Option('--only <subject>', 'measure one').choices(SUBJECTS.map(({ name }) => name)))
+  .option('--only <subjects>', `measure these: of ${listed(SUBJECTS)}`, parseSubjects)
   .addOption(new Option('--requests <kind>', 'only these').choices(REQUEST_KINDS))
   .addOption(new Option('--load <generator>', 'default: wrk where it is on the PATH').choices(['wrk', 'js']))
   .option('--profile <folder>', 'keep CPU profiles of the nodes there, and show where the time goes')
@@ -114,11 +116,22 @@ function planOf(flags: Flags, generator: LoadGenerator, folder: string): Plan {
     generator,
     folder,
     runs,
-    subjects: SUBJECTS.filter(({ name }) => only === undefined || name === only),
+    subjects: startable(only),
     kinds: REQUEST_KINDS.filter((kind) => requests === undefined || kind === requests),
     size: { connections, keys, seconds, warmUpSeconds: flags.warmUp },
     ...(profile === undefined ? {} : { profileDir: resolve(profile) }),
   };
+}
+
+/** Whoever names what is not installed is told so; else it is said and left out. */
+function startable(only: readonly Subject[] | undefined): readonly Subject[] {
+  return (only ?? SUBJECTS).filter((subject) => {
+    const missing = subject.missing?.();
+    if (missing === undefined) return true;
+    if (only) throw new Error(`${subject.name} cannot be measured without ${missing}`);
+    say(`bench: ${subject.name} is left out, without ${missing}`);
+    return false;
+  });
 }
 
 /** One system at a time, in turn, so that a drift of the machine meets all. Ends early where figures mean nothing. */
@@ -165,14 +178,15 @@ function newFolder(folder: string): string {
 /** Prints everything and writes the record; a measurement that means nothing makes the exit code 1. */
 function conclude(cells: readonly Cell[], method: Method, out: string): void {
   const summaries = summarize(cells, bare.name);
-  process.stdout.write(`\n${summaryTable(summaries)}${quietText(cells)}`);
+  const verdicts = judge(cells, summaries);
+  process.stdout.write(`\n${summaryTable(summaries)}${verdictText(verdicts)}${quietText(cells)}`);
   for (const kind of REQUEST_KINDS) {
     const times = mergeSelfTimes(
       cells.flatMap((cell) => (cell.kind === kind && cell.profile ? [cell.profile] : [])),
     );
     if (times.length > 0) process.stdout.write(`\n${kind.toUpperCase()}: ${profileText(times)}`);
   }
-  const record = { format: 1, at: new Date().toISOString(), method, summaries, cells };
+  const record = { format: 1, at: new Date().toISOString(), method, summaries, verdicts, cells };
   writeFileSync(out, `${JSON.stringify(record, null, 1)}\n`);
   process.stdout.write(`\nthe record: ${out}\n`);
   const complaints = cells.flatMap((cell) =>
@@ -207,6 +221,19 @@ function say(line: string): void {
 
 function complain(error: unknown): void {
   process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`);
+}
+
+function parseSubjects(text: string): readonly Subject[] {
+  const names = text.split(',');
+  const unknown = names.find((each) => SUBJECTS.every(({ name }) => name !== each));
+  if (unknown !== undefined) {
+    throw new InvalidArgumentError(`${unknown} is none of ${listed(SUBJECTS)}; commas stand between several`);
+  }
+  return SUBJECTS.filter(({ name }) => names.includes(name));
+}
+
+function listed(subjects: readonly Subject[]): string {
+  return subjects.map(({ name }) => name).join(', ');
 }
 
 function parseKeys(text: string): number {

@@ -153,11 +153,13 @@ async function complaintsOf(
   if (problem !== '') return [`not every request was answered with 2xx: ${problem}`];
   if (results.some((result) => result.answered === 0)) return ['a load process got no answer'];
   if (order.kind === 'put') return checkStored(order, running, results);
-  return results.every(carriesValues) ? [] : ['the answers are too short to hold a value'];
+  return results.every((result) => carriesValues(order.subject, result))
+    ? []
+    : ['the answers are too short to hold a value'];
 }
 
-function carriesValues({ bytes, answered }: LoadResult): boolean {
-  return bytes / answered > VALUE_CHARS;
+function carriesValues({ emptyAnswerBytes = 0 }: Subject, { bytes, answered }: LoadResult): boolean {
+  return bytes / answered > emptyAnswerBytes + VALUE_CHARS;
 }
 
 /** That the PUTs really wrote: some of what each load process stored is read through the next node. */
@@ -182,7 +184,7 @@ async function checkStored(
     });
     const problem = listFailures(read.failures);
     if (problem !== '') complaints.push(`what was stored cannot be read: ${problem}`);
-    else if (!carriesValues(read)) complaints.push('what was stored is read without its value');
+    else if (!carriesValues(subject, read)) complaints.push('what was stored is read without its value');
   }
   return complaints;
 }

@@ -14,7 +14,7 @@ export interface Method {
   readonly machine: string;
   readonly disk: string;
   readonly versions: string;
-  readonly subjects: readonly Pick<Subject, 'name' | 'what' | 'flags'>[];
+  readonly subjects: readonly (Pick<Subject, 'name' | 'what' | 'flags'> & { readonly version?: string })[];
 }
 
 /** What a PUT is, and why; also part of the help. */
@@ -45,7 +45,11 @@ export function describeMethod(
     machine: `${String(cpus().length)} cores (${cpus()[0]?.model.trim() ?? '?'}), ${(totalmem() / 2 ** 30).toFixed(0)} GiB, load and servers together on loopback`,
     disk: diskOf(folder),
     versions: `node ${process.version}, ${generator.name} ${generator.version}, ${type()} ${release()}, commit ${commit()}`,
-    subjects: subjects.map(({ name, what, flags }) => ({ name, what, flags })),
+    subjects: subjects.map((subject) => {
+      const { name, what, flags } = subject;
+      const version = subject.version?.();
+      return { name, what, flags, ...(version === undefined ? {} : { version }) };
+    }),
   };
 }
 

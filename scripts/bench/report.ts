@@ -3,6 +3,7 @@ import type { Cell } from './measure.js';
 import type { Method } from './method.js';
 import { byArea, IDLE, type SelfTime } from './profile.js';
 import { median, type Summary } from './summary.js';
+import type { Verdict } from './targets.js';
 
 const FUNCTIONS_SHOWN = 25;
 const AREAS_SHOWN = 20;
@@ -29,9 +30,9 @@ export function summaryTable(summaries: readonly Summary[]): string {
 export function methodText({ subjects, ...rest }: Method): string {
   const rows: [string, string][] = [
     ...Object.entries(rest).map(([name, value]): [string, string] => [name, value]),
-    ...subjects.map(({ name, what, flags }): [string, string] => [
+    ...subjects.map(({ name, what, flags, version }): [string, string] => [
       name,
-      `${what}; flags: ${flags.length > 0 ? flags.join(' ') : 'none'}`,
+      `${what};${version === undefined ? '' : ` ${version};`} flags: ${flags.length > 0 ? flags.join(' ') : 'none'}`,
     ]),
   ];
   return `${table(rows).join('\n')}\n`;
@@ -48,13 +49,36 @@ export function quietText(cells: readonly Cell[]): string {
     : '';
 }
 
+/** The ratios of each round, and what the targets make of their medians; empty where nothing is held against anything. */
+export function verdictText(verdicts: readonly Verdict[]): string {
+  const rows = verdicts.map((verdict): [string, string] => {
+    const { target, ratios, ratio } = verdict;
+    const { kind, subject, against } = target;
+    const each = ratios.map((one) => one.toFixed(2)).join(', ');
+    const words = [`rounds ${each}`, `median ${ratio.toFixed(2)}`, reachedText(verdict), p99Text(verdict)];
+    return [`${kind.toUpperCase()} ${subject} / ${against}`, words.filter((text) => text !== '').join('; ')];
+  });
+  return rows.length === 0 ? '' : `\n${table(rows).join('\n')}\n`;
+}
+
+function reachedText({ target: { first, goal }, reached }: Verdict): string {
+  const isFirstMet = reached !== 'short';
+  const met = (is: boolean): string => (is ? 'met' : 'short');
+  return `first step ${String(first)} ${met(isFirstMet)}, goal ${String(goal)} ${met(reached === 'goal')}`;
+}
+
+function p99Text({ p99IsNoWorse, p99Ms: [own, other] }: Verdict): string {
+  if (p99IsNoWorse === undefined) return '';
+  return `p99 ${own.toFixed(2)} ms to ${other.toFixed(2)} ms: ${p99IsNoWorse ? 'met' : 'short'}`;
+}
+
 /** For whoever waits. */
 export function progressLine(cell: Cell): string {
   const { kind, subject, perSecond, p99Ms, cpuMicrosPerRequest, othersCores = 0 } = cell;
   const rate = `${Math.round(perSecond).toLocaleString('en').padStart(9)}/s`;
   const cpu = cpuMicrosPerRequest === undefined ? '' : `, CPU ${cpuMicrosPerRequest.toFixed(1)} µs`;
   const others = othersCores > QUIET_CORES ? `, others: ${othersCores.toFixed(1)} cores` : '';
-  return `  ${kind.toUpperCase()} ${subject.padEnd(8)}${rate}, p99 ${p99Ms.toFixed(2)} ms${cpu}${others}`;
+  return `  ${kind.toUpperCase()} ${subject.padEnd(10)}${rate}, p99 ${p99Ms.toFixed(2)} ms${cpu}${others}`;
 }
 
 /** Shares of the time in which there was something to do. */

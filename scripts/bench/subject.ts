@@ -10,6 +10,12 @@ export interface Subject {
   /** Everything that it is started with beyond its places and ports. */
   readonly flags: readonly string[];
   readonly requests: Readonly<Record<RequestKind, RequestShape>>;
+  /** Of a 2xx answer to a GET that found nothing, at most; absent where that is no 2xx. */
+  readonly emptyAnswerBytes?: number;
+  /** What has to be done first, in one line; absent, or undefined, where it can be started here. */
+  missing?(): string | undefined;
+  /** Of what is not part of this package. */
+  version?(): string;
   /** Resolves when it takes traffic. */
   start(stage: Stage): Promise<RunningSubject>;
 }

@@ -2,9 +2,13 @@ import { builtProgram, nodeIds, urlOf, httpPort, waitForLinks, waitForReady } fr
 import { prepareSeparate } from '../support/separate.js';
 import { startProcess, stopProcess } from '../support/processes.js';
 import { join } from 'node:path';
+import { rabbitmqPorts, startRabbitmq } from '../services/rabbitmq.js';
+import { endLater, missingService, printedBy } from './programs.js';
 import type { RunningSubject, Stage, Subject } from './subject.js';
 
 const PROCESSES = 3;
+/** Behind the ports of nodes. */
+const BROKER_PORT_OFFSET = 10;
 const STOP_TIMEOUT_MS = 20_000;
 
 const STORAGE_REQUESTS: Subject['requests'] = {
@@ -27,7 +31,18 @@ export const rondo: Subject = {
   what: 'three nodes over tcp-bus, N=3, R=W=2, every write fsynced; reads and writes of the default quorum',
   flags: [],
   requests: STORAGE_REQUESTS,
-  start: startRondo,
+  start: (stage) => startRondo(stage, rondo.flags),
+};
+
+/** Rondo with a broker of its own between the nodes, which counts in what a request costs. */
+export const rondoAmqp: Subject = {
+  name: 'rondo-amqp',
+  what: 'the same nodes with all that they say to each other over one RabbitMQ broker, as infra/rabbitmq sets it',
+  flags: ['--bus=amqp'],
+  requests: STORAGE_REQUESTS,
+  missing: () => missingService('rabbitmq'),
+  version: () => `RabbitMQ ${printedBy('rabbitmqctl', ['version'])}`,
+  start: startRondoAmqp,
 };
 
 async function startBare({ folder, ports, cleanup }: Stage): Promise<RunningSubject> {
@@ -45,10 +60,13 @@ async function startBare({ folder, ports, cleanup }: Stage): Promise<RunningSubj
   return { urls, pids: () => started.map((one) => one.pid), stop };
 }
 
-async function startRondo({ folder, ports, cleanup, profileDir }: Stage): Promise<RunningSubject> {
+async function startRondo(
+  { folder, ports, cleanup, profileDir }: Stage,
+  flags: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+): Promise<RunningSubject> {
   const nodeFlags = profileDir === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileDir}`];
-  const { flags } = rondo;
-  const cluster = await prepareSeparate({ folder, ports, cleanup, flags, nodeFlags });
+  const cluster = await prepareSeparate({ folder, ports, cleanup, flags, env, nodeFlags });
   for (const node of cluster.nodes) node.start();
   await cluster.waitReady();
   await waitForLinks(cluster.urls);
@@ -57,6 +75,24 @@ async function startRondo({ folder, ports, cleanup, profileDir }: Stage): Promis
     pids: () => cluster.nodes.map((node) => node.process().pid),
     stop: async () => {
       await Promise.all(cluster.nodes.map((node) => node.stop()));
+    },
+  };
+}
+
+async function startRondoAmqp(stage: Stage): Promise<RunningSubject> {
+  const { folder, ports, cleanup } = stage;
+  const broker = await startRabbitmq({
+    folder: join(folder, 'rabbitmq'),
+    ports: rabbitmqPorts(ports.first + BROKER_PORT_OFFSET),
+    onLaunched: (processes) => endLater(cleanup, processes),
+  });
+  const nodes = await startRondo(stage, rondoAmqp.flags, { RONDO_BROKER_URLS: broker.url });
+  return {
+    urls: nodes.urls,
+    pids: () => [...nodes.pids(), broker.pid],
+    stop: async () => {
+      await nodes.stop();
+      await broker.stop();
     },
   };
 }

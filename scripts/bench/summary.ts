@@ -55,7 +55,7 @@ function summaryOf(first: Cell, own: readonly Cell[], ratios: readonly number[])
 }
 
 /** Of each round that has both: what ran side by side is compared, since the machine drifts. */
-function ratiosTo(cells: readonly Cell[], ceiling: string, own: readonly Cell[]): readonly number[] {
+export function ratiosTo(cells: readonly Cell[], ceiling: string, own: readonly Cell[]): readonly number[] {
   return own.flatMap((cell) => {
     const other = cells.find(
       ({ round, kind, subject }) => round === cell.round && kind === cell.kind && subject === ceiling,

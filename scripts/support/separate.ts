@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { environment } from '../../services/node/config.js';
 import { NODE_FLAGS } from '../../services/node/heap.js';
 import type { Cleanup } from './cleanup.js';
 import { builtProgram, busPort, httpPort, nodeIds, urlOf, waitForReady } from './nodes.js';
@@ -44,6 +45,8 @@ export interface SeparateOptions {
   readonly nodes?: number;
   readonly proxies?: boolean;
   readonly flags?: readonly string[];
+  /** Beside the variables of this process: what may hold a password does not go by the command line. */
+  readonly env?: NodeJS.ProcessEnv;
   /** For Node.js itself. */
   readonly nodeFlags?: readonly string[];
   /** Gets what has to be ended: proxies and processes. */
@@ -101,7 +104,7 @@ function prepareNode(
   index: number,
   seeds: readonly string[],
 ): SeparateNode {
-  const { folder, ports, cleanup, flags = [], nodeFlags = [], nodes = 3 } = options;
+  const { folder, ports, cleanup, flags = [], nodeFlags = [], nodes = 3, env } = options;
   const outputFile = join(folder, `${id}.log`);
   const usualDir = options.dataDirs?.[index] ?? join(folder, id);
   let current: Started | undefined;
@@ -114,6 +117,7 @@ function prepareNode(
       const founds = founding && !existsSync(join(dataDir, 'cluster.json'));
       current = startProcess({
         outputFile,
+        ...(env ? { env: { ...environment(), ...env } } : {}),
         args: [
           ...NODE_FLAGS,
           ...nodeFlags,

@@ -32,7 +32,20 @@ describe('npm run bench', () => {
     const out = join(stage.folder, 'record.json');
     const profiles = join(stage.folder, 'profiles');
     const outputFile = join(stage.folder, 'output.log');
-    const size = ['--runs', '1', '--seconds', '1', '--warm-up', '0', '--connections', '4', '--keys', '200'];
+    const size = [
+      '--only',
+      'bare,rondo',
+      '--runs',
+      '1',
+      '--seconds',
+      '1',
+      '--warm-up',
+      '0',
+      '--connections',
+      '4',
+      '--keys',
+      '200',
+    ];
     const bench = startBench([...size, '--load', 'js', '--profile', profiles, '--out', out], outputFile);
     const exit = await bench.exited;
     const output = readFileSync(outputFile, 'utf8');
