@@ -145,7 +145,7 @@ describe('connections that nothing comes of', () => {
   });
 
   it('a client that never fetches its reply is cut off, and its room given back', async () => {
-    const { url, port, counted } = await start({ valueBytesMax: 16_000_000, limits: { stalledMs: 200 } });
+    const { url, port, counted } = await start({ valueBytesMax: 16_000_000, limits: { stalledMs: 1_000 } });
     await putJson(url, '/storage/AAAA', { value: Buffer.alloc(12_000_000).toString('base64') });
     const socket = connect(port, '127.0.0.1').pause();
     socket.on('error', () => undefined);
