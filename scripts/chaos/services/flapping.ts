@@ -2,8 +2,8 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { passingNodes } from './catalogue.js';
-import type { Struck } from './faults.js';
 import type { Stack } from './stack.js';
+import type { Struck } from './struck.js';
 
 /**
  * Consul itself looks, every second, and finds the victim well and ill in turn. It is a further check of the same service:
