@@ -88,7 +88,8 @@ async function proofA(one: string, other: string, key: string): Promise<void> {
 
 describeWithServices('npm run cluster', ['rabbitmq', 'consul', 'haproxy'], () => {
   it('serves proof A at the endpoint and each node, agrees with Consul, and an interrupt ends all of it', async () => {
-    const { endpoint, urls, events, interrupt } = await startCluster();
+    const cluster = await startCluster();
+    const { endpoint, urls, events } = cluster;
     for (const url of [endpoint, ...urls]) {
       await proofA(url, endpoint, `through ${url}`);
       const { text } = await pageAt(`${url}/check_connectivity`, 5000);
@@ -108,7 +109,7 @@ describeWithServices('npm run cluster', ['rabbitmq', 'consul', 'haproxy'], () =>
     const nodes = events.flatMap(({ event, pid }) => (event === 'node' && pid ? [pid] : []));
     expect(nodes.filter(isAlive)).toHaveLength(3);
 
-    expect(await interrupt()).toBe(0);
+    expect(await cluster.interrupt()).toBe(0);
     expect(services.filter(({ pid, identity }) => identityOf(pid) === identity)).toEqual([]);
     expect(nodes.filter(isAlive)).toEqual([]);
     expect(readState(stage.folder)).toEqual([]);
@@ -120,9 +121,8 @@ async function catalogueOf(consul: ReturnType<typeof consulHttp>): Promise<Reado
   const entries = JSON.parse(await consul.call('GET', '/v1/health/service/rondo')) as readonly {
     readonly Service: { readonly ID: string; readonly Meta: Readonly<Record<string, string>> };
   }[];
-  const bits = (digits: string): number =>
-    [...digits].reduce((sum, digit) => sum + parseInt(digit, 16).toString(2).replaceAll('0', '').length, 0);
-  return new Map(entries.map(({ Service: { ID, Meta } }) => [ID, bits(Meta['tokens0'] ?? '')]));
+  const bits = (digits: string): number => BigInt(`0x${digits}`).toString(2).replaceAll('0', '').length;
+  return new Map(entries.map(({ Service: { ID, Meta } }) => [ID, bits(Meta['tokens0'] ?? '0')]));
 }
 
 function whyOtherRing(

@@ -26,7 +26,7 @@ export function addServices(program: Command): void {
         .default('all'),
     )
     .option('--seconds <number>', 'how long it lasts, instead of its own time', parseCount)
-    .option('--warm-up <number>', 'acknowledged writes before memory is measured', parseCount, 6000)
+    .option('--warm-up <number>', 'acknowledged writes before memory is measured', parseCount, 20_000)
     .addHelpText('after', `\nFaults:\n${faultLines()}`)
     .action(services);
 }

@@ -74,7 +74,7 @@ function tokensIn(meta: Readonly<Record<string, string>>, partitions: number): s
     if (text === undefined) break;
     digits += text;
   }
-  const bits = [...digits].map((digit) => parseInt(digit, 16).toString(2).padStart(4, '0'));
+  const bits = Array.from(digits, (digit) => parseInt(digit, 16).toString(2).padStart(4, '0'));
   return bits.join('').slice(0, partitions);
 }
 

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { metricOf } from '../../support/nodeViews.js';
 import { flapCheck } from './flapping.js';
 import type { Stack } from './stack.js';
+import type { Struck } from './struck.js';
 
 /** What can happen to the services, or between them and a node. */
 export interface ServiceFault {
@@ -14,12 +15,6 @@ export interface ServiceFault {
   readonly epochs: number;
   /** Strikes, lasts for about `ms`, and is over when this resolves. */
   run(stack: Stack, ms: number): Promise<Struck>;
-}
-
-export interface Struck {
-  readonly figures: readonly (readonly [name: string, value: string | number])[];
-  /** What shows that nothing was struck at all. */
-  readonly broken: readonly string[];
 }
 
 /** What a wiped store is filled with again counts on from there (R8). */

@@ -2,8 +2,8 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { passingNodes } from './catalogue.js';
-import type { Struck } from './faults.js';
 import type { Stack } from './stack.js';
+import type { Struck } from './struck.js';
 
 /**
  * Consul itself looks, every second, and finds the victim well and ill in turn. It is a further check of the same service:
@@ -12,14 +12,15 @@ import type { Stack } from './stack.js';
 const CHECK = 'flapping';
 const LOOK_MS = 200;
 
-export async function flapCheck({ consul, victim, cluster }: Stack, ms: number): Promise<Struck> {
+export async function flapCheck(stack: Stack, ms: number): Promise<Struck> {
+  const { victim, cluster } = stack;
   let looks = 0;
   const server = createServer((_request, response) => {
     response.writeHead(looks++ % 2 === 0 ? 503 : 200).end();
   });
   const url = await listen(server);
   try {
-    const { http } = consul();
+    const { http } = stack.consul();
     const check = {
       ID: CHECK,
       Name: CHECK,

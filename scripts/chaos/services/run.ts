@@ -119,16 +119,14 @@ async function settled({ nodes }: SeparateCluster): Promise<Map<string, Resource
 }
 
 /** Until all nodes hear each other and the catalogue says of all of them what the document says. */
-async function untilBack({
-  cluster,
-  consul,
-}: Stack): Promise<{ seconds: string; broken: readonly string[] }> {
+async function untilBack(stack: Stack): Promise<{ seconds: string; broken: readonly string[] }> {
+  const { cluster } = stack;
   const sinceMs = performance.now();
   let last: readonly string[] = [];
   try {
     await waitForPeers(cluster.urls, BACK_TIMEOUT_MS);
     const isListed = async (): Promise<boolean> => {
-      last = await whyNotListed(consul().http, cluster.urls);
+      last = await whyNotListed(stack.consul().http, cluster.urls);
       return last.length === 0;
     };
     await waitUntil("all nodes are in Consul's catalogue", isListed, BACK_TIMEOUT_MS);
@@ -170,8 +168,10 @@ function pidsOf({ nodes }: SeparateCluster): readonly number[] {
 
 function whyRestarted(pids: readonly number[], { nodes }: SeparateCluster): string[] {
   return nodes.flatMap((node, index) => {
-    const { pid, isRunning } = node.process();
-    return isRunning() && pid === pids[index] ? [] : [`${node.id} is not the process that it was (I15)`];
+    const now = node.process();
+    return now.isRunning() && now.pid === pids[index]
+      ? []
+      : [`${node.id} is not the process that it was (I15)`];
   });
 }
 

@@ -63,8 +63,8 @@ export async function startStack(options: ScenarioOptions, flags: readonly strin
   await waitForReady([haproxy.url], victim.outputFile);
   return {
     ...{ cluster, haproxy, victim, toConsul, toBroker },
-    broker: broker.now,
-    consul: consul.now,
+    broker: () => broker.now(),
+    consul: () => consul.now(),
     restartBroker: () => broker.again(),
     restartConsul: ({ wiped }) =>
       consul.again(() => {
