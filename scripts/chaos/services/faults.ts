@@ -23,7 +23,10 @@ const RELOADS = 5;
 /** As infra/rabbitmq has it. */
 const WATERMARK = '0.4';
 
-/** Only the data path goes over the broker, and only the registry over Consul. */
+/**
+ * Only the data path goes over the broker, and only the registry over Consul. A broker that falls silent is given up by AMQP's
+ * heartbeat after 20 s and more; that no peer is heard shows long before.
+ */
 export const SERVICE_FAULTS = {
   'broker-kill': {
     ...{ description: 'the broker is killed (SIGKILL), and started again later', seconds: 10 },
@@ -39,7 +42,7 @@ export const SERVICE_FAULTS = {
     ...{ isUnnoticed: false, epochs: 0 },
     run: async (stack, ms) => {
       stack.broker().kill('SIGSTOP');
-      const broken = await during(stack, ms, whyNot('rondo_broker_connected', 0));
+      const broken = await during(stack, ms, whyNot('rondo_bus_peers_connected', 0));
       stack.broker().kill('SIGCONT');
       return { figures: [], broken };
     },
@@ -90,7 +93,7 @@ export const SERVICE_FAULTS = {
     ...{ isUnnoticed: false, epochs: 0 },
     run: async (stack, ms) => {
       stack.toBroker.cut('silent');
-      const broken = await during(stack, ms, whyNotVictim('rondo_broker_connected', 0));
+      const broken = await during(stack, ms, whyNotVictim('rondo_bus_peers_connected', 0));
       stack.toBroker.heal();
       return { figures: [], broken };
     },
