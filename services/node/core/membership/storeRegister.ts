@@ -184,9 +184,20 @@ export class StoreRegister implements Register {
     this.#readAtMs = Infinity;
     this.#store.read((held) => {
       if (this.#proposals.current !== proposal) return;
-      if (held && this.#standingOf(held) === 'same' && !this.#store.isSwapping) this.#swap(proposal, held);
-      else this.#readAtMs = this.#nowMs + AGAIN_MS;
+      if (held && this.#isBase(proposal, held) && !this.#store.isSwapping) this.#swap(proposal, held);
+      else this.#again();
     });
+  }
+
+  /** A newer document that is not durable here yet is none that the change was made on. */
+  #isBase({ base }: Proposal, held: Held): boolean {
+    return this.#documents.newest === base && this.#standingOf(held) === 'same';
+  }
+
+  /** Who answered before may have heard of a newer document by now. */
+  #again(): void {
+    this.#census = new Census(this.#options.self, this.#options.port);
+    this.#readAtMs = this.#nowMs + AGAIN_MS;
   }
 
   #swap(proposal: Proposal, { index }: Held): void {
@@ -198,7 +209,7 @@ export class StoreRegister implements Register {
         return;
       }
       this.#store.look();
-      if (this.#proposals.current === proposal) this.#readAtMs = this.#nowMs + AGAIN_MS;
+      if (this.#proposals.current === proposal) this.#again();
     });
   }
 
