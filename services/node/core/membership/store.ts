@@ -42,7 +42,7 @@ export class Store {
   /** `done` gets what the store holds from now on, or undefined where it cannot be had. */
   read(done: (held: Held | undefined) => void): void {
     this.#waiting.push(done);
-    if (!this.#asked) this.#ask();
+    this.#askOnce();
   }
 
   /** Replaces what is there if it is still of this index; no other change may be under way. */
@@ -68,7 +68,7 @@ export class Store {
     const held = isRead ? { index: reading.index, text: reading.text, askedAtMs: asked.atMs } : undefined;
     if (held) this.#onHeld(held);
     for (const done of asked.readers) done(held);
-    if (this.#waiting.length > 0 && !this.#asked) this.#ask();
+    if (this.#waiting.length > 0) this.#askOnce();
   }
 
   /** The answer to `swapStore`. */
@@ -84,6 +84,10 @@ export class Store {
 
   get #nowMs(): number {
     return this.#port.now.monotonicMs;
+  }
+
+  #askOnce(): void {
+    if (!this.#asked) this.#ask();
   }
 
   #ask(): void {

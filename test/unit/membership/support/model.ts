@@ -371,7 +371,7 @@ export class Model {
       this.#commit(adopted);
       node.life?.founding.onDocument(adopted);
     };
-    const onRefilled = (): void => void this.refills++;
+    const onRefilled = (): number => this.refills++;
     return this.store
       ? new StoreRegister({
           ...{ self: node.id, cluster, times, port, store: node.life!.store, onAdopted, onRefilled },
