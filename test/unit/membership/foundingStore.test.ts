@@ -55,8 +55,7 @@ describe('founding in a store', () => {
   ] as const)('%s: document 1 is decided only where it was the first', (result, decided) => {
     const { founding, store, port } = createScene();
     let done = 0;
-    const commit = () =>
-      founding.commit({ proposer: A, attempt: 1, versionKey, document }, () => done++);
+    const commit = () => founding.commit({ proposer: A, attempt: 1, versionKey, document }, () => done++);
     commit();
     // One at a time.
     commit();

@@ -7,7 +7,7 @@ import { clusterNode } from '../support/clusterNode.js';
 import { Model, withSeeds } from './support/model.js';
 import type { Fate } from './support/modelStore.js';
 
-const RUNS = 100;
+const RUNS = 60;
 const STEPS = 600;
 const IDS = ['a', 'b', 'c', 'd', 'e'] as NodeId[];
 
