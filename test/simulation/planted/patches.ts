@@ -43,6 +43,17 @@ const MINTED_AT_ONCE: Patch = {
 
 export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
+    name: 'refilled-by-oneself',
+    breaks: ['R8'],
+    patches: [
+      {
+        file: `${CORE}/membership/refill.js`,
+        find: 'hasWaited && census.confirms(document) && !documents.isAdopting',
+        replace: '!documents.isAdopting',
+      },
+    ],
+  },
+  {
     name: 'sent-before-durable',
     breaks: ['R1'],
     patches: [
