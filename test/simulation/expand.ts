@@ -1,5 +1,6 @@
 import { messageMsMax } from '../../services/node/core/repair/reaping.js';
 import { expandFaults } from './expandFaults.js';
+import { expandRegistry } from './expandRegistry.js';
 import { expandTombstones, type Tombstones } from './expandTombstones.js';
 import { expandViews } from './expandViews.js';
 import type {
@@ -36,6 +37,7 @@ export function expandPlan(seed: Seed): Plan {
   // Whoever is deaf is not told that its disk is an old copy.
   const hasOldDisk = usual.some(({ kind }) => kind === 'oldDisk');
   const views = hasOldDisk ? [] : expandViews(stream(seed, 'views'), size);
+  const { registry, faults: ofRegistry } = expandRegistry(stream(seed, 'registry'), size);
   return {
     format: 1,
     seed,
@@ -52,6 +54,7 @@ export function expandPlan(seed: Seed): Plan {
       clockEntriesMax: stream(seed, 'trimming').pick([10, 2, 1, 0]),
     },
     network: expandNetwork(stream(seed, 'network')),
+    ...(registry && { registry }),
     disk: expandDisk(stream(seed, 'disk')),
     clocks: expandClocks(stream(seed, 'clocks'), nodes, hasGraves ? 0.1 : 0.5),
     clients,
@@ -61,7 +64,7 @@ export function expandPlan(seed: Seed): Plan {
       rest: cluster.pick(['dead', 'cut']),
     },
     operations: [...operations, ...graves.operations].sort(byTime),
-    faults: [...usual, ...graves.faults, ...views]
+    faults: [...usual, ...graves.faults, ...views, ...ofRegistry]
       .map((fault) => withinLife(fault, messageMsMax(graceMs)))
       .sort(byTime),
   };

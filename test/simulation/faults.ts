@@ -1,6 +1,7 @@
 import type { NodeId } from '../../services/node/core/types.js';
 import { copyDirectory, type Directory } from './directory.js';
 import type { FaultName } from './figures.js';
+import { describeRegistryFault, disturbRegistry } from './faultsOfRegistry.js';
 import { describeView, mislead } from './faultsOfViews.js';
 import type { Machine } from './machine.js';
 import type { LinkName } from './network.js';
@@ -93,6 +94,13 @@ function begin(world: World, ends: Ends, fault: Fault): void {
     case 'oldView':
     case 'echo':
       mislead(world, fault, (forMs, end) => {
+        endAfter(world, ends, forMs, end);
+      });
+      return;
+    case 'registryAway':
+    case 'registryWiped':
+    case 'registryView':
+      disturbRegistry(world, fault, (forMs, end) => {
         endAfter(world, ends, forMs, end);
       });
       return;
@@ -246,6 +254,10 @@ function describeFault(fault: Fault): string {
     case 'oldView':
     case 'echo':
       return describeView(fault);
+    case 'registryAway':
+    case 'registryWiped':
+    case 'registryView':
+      return describeRegistryFault(fault);
     case 'slowDisk':
       return `slow disk on${node}${time}: ${String(fault.syncMs)} ms more a batch`;
     case 'diskError':

@@ -11,10 +11,12 @@ import { createHintChecker } from './checkers/hints.js';
 import { createMintChecker } from './checkers/mints.js';
 import { createReadChecker } from './checkers/reads.js';
 import type { Scene, Violation } from './checkers/scene.js';
+import { createStoredChecker } from './checkers/stored.js';
 import { checkReaped, createTombstoneChecker } from './checkers/tombstones.js';
 import { createWireChecker } from './checkers/wire.js';
 import type { Machine, Witness } from './machine.js';
 import type { Plan } from './plan.js';
+import type { SimulatedRegistry } from './registry.js';
 import type { Answer, Request, WriteIntent } from './requests.js';
 
 /** Everything that watches a simulation, and what it found. */
@@ -28,7 +30,7 @@ export interface Judge {
   /** A process that was left alone: nothing may be left of its requests (I11). */
   atRest(machine: Machine): void;
   /** Everything was well for long enough. */
-  converged(machines: readonly Machine[], keys: readonly Key[]): void;
+  converged(machines: readonly Machine[], keys: readonly Key[], registry?: SimulatedRegistry): void;
   conclude(): void;
   /** Requests that no answer came to. */
   unanswered(): number;
@@ -66,6 +68,7 @@ export function createJudge(
   const documents = createDocumentChecker(scene, founded);
   const rebuilds = createRebuildChecker(scene);
   const tombstones = createTombstoneChecker(scene, dots, plan);
+  const stored = createStoredChecker(scene, plan.nodes);
   const open = new Set<number>();
   return {
     violations,
@@ -74,7 +77,8 @@ export function createJudge(
         const step = { node: id, directory, event, effects, ...(sizes && { sizes }) };
         wire.stepped(step);
         mints.stepped(step);
-        for (const checker of [reads, hints, disks, documents, rebuilds, tombstones]) checker.stepped(step);
+        for (const checker of [reads, hints, disks, documents, rebuilds, tombstones, stored])
+          checker.stepped(step);
       },
       durable: (directory, key, record) => {
         const before = directory.witnessed.get(key) ?? EMPTY_CLOCK;
@@ -119,7 +123,8 @@ export function createJudge(
       hints.atRest(machine);
       disks.atRest(machine);
     },
-    converged: (machines, keys) => {
+    converged: (machines, keys, registry) => {
+      if (registry) stored.converged(registry, machines);
       checkConvergence(scene, machines, keys, plan.limits.cellBytesMax);
       checkReaped(scene, machines, keys, plan.tombstoneGraceMs);
     },

@@ -10,6 +10,7 @@ import {
 } from '../../services/node/core/protocol/events.js';
 import type { Key, NodeId, VersionedRecord } from '../../services/node/core/types.js';
 import type { Bus } from '../../services/node/ports/bus.js';
+import type { Registry } from '../../services/node/ports/registry.js';
 import { createRuntime, type Runtime } from '../../services/node/runtime/runtime.js';
 import { seededBus } from '../../services/node/runtime/seededBus.js';
 import { openClusterStore, type SimulatedClusterStore } from './clusterStore.js';
@@ -29,6 +30,7 @@ import { createGate, type Gate } from './gate.js';
 import type { Network } from './network.js';
 import type { ClockPlan, DiskPlan } from './plan.js';
 import { type Random, type Seed, stream } from './random.js';
+import type { SimulatedRegistry } from './registry.js';
 import type { Schedule } from './schedule.js';
 import { type DiskState, openStorage, type SimulatedStorage } from './storage.js';
 import type { Trace } from './trace.js';
@@ -57,6 +59,8 @@ export interface MachineParts {
   readonly trace: Trace;
   readonly figures: Figures;
   readonly network: Network;
+  /** Keeps the document, where it is not voted on. */
+  readonly registry: SimulatedRegistry | undefined;
   readonly witness: Witness;
   /** Where the nodes are, or will be when they have been started: people keep the seeds right. */
   readonly seeds: () => ReadonlyMap<NodeId, string>;
@@ -84,6 +88,7 @@ export interface Life {
   readonly directory: Directory;
   readonly clock: SimulatedClock;
   readonly bus: Bus;
+  readonly registry: Registry | undefined;
   /** Nodes that have answered its probes. */
   readonly heardFrom: Set<NodeId>;
   /** Requests of clients that wait for an answer; each is told when the process ends. */
@@ -219,7 +224,11 @@ function startLife(state: State, machine: Machine): Life {
   const { cluster, vote } = machine.directory;
   const node = createNode({
     ...{ self: id, ...storage.identity, spareActor, ...state.settings },
-    ...{ vote: voteOf(vote), jitter: state.random.fraction(), register: 'ballots' },
+    ...{
+      vote: voteOf(vote),
+      jitter: state.random.fraction(),
+      register: state.registry ? 'store' : 'ballots',
+    },
     ...(cluster && { cluster }),
     ...{ busAddress: addressOf(state), httpAddress: addressOf(state), weight: 1, zone: '' },
   });
@@ -238,7 +247,8 @@ function startLife(state: State, machine: Machine): Life {
   });
   const seeds = state.seeds();
   const bus = seededBus(network.open(id, addressOf(state), gate, runtime.busHandlers), seeds);
-  runtime.start(bus);
+  const registry = openRegistry(state, machine, gate, runtime);
+  runtime.start(bus, registry);
   for (const [other, address] of seeds) if (other !== id) runtime.seen(other, address);
   return {
     gate,
@@ -249,9 +259,23 @@ function startLife(state: State, machine: Machine): Life {
     directory: machine.directory,
     clock,
     bus,
+    registry,
     heardFrom,
     callers: new Set(),
   };
+}
+
+function openRegistry(
+  state: State,
+  { directory }: Machine,
+  gate: Gate,
+  { registryHandlers }: Runtime,
+): Registry | undefined {
+  const registry = state.registry?.open(state.id, gate, registryHandlers);
+  const address = addressOf(state);
+  const place = { httpAddress: address, busAddress: address, zone: '', weight: 1 };
+  registry?.register({ ...place, actor: directory.actor, epoch: 0, tokens: [] });
+  return registry;
 }
 
 function addressOf({ id, moves }: Pick<State, 'id' | 'moves'>): string {
@@ -359,6 +383,7 @@ function stopLife(state: State, done: () => void): void {
   if (!life) return;
   void life.runtime
     .stop()
+    .then(() => life.registry?.close())
     .then(() => life.bus.close())
     .then(() => life.storage.close())
     .then(() => {

@@ -24,6 +24,8 @@ export interface Plan {
   readonly limits: PlanLimits;
   readonly network: NetworkPlan;
   readonly disk: DiskPlan;
+  /** Absent: nodes find each other by themselves, and vote on the document. */
+  readonly registry?: RegistryPlan;
   /** One for each node. */
   readonly clocks: readonly ClockPlan[];
   readonly clients: readonly ClientPlan[];
@@ -60,6 +62,14 @@ export interface DiskPlan {
   readonly syncMs: readonly [number, number];
   /** Most time of a read; 0: at once. */
   readonly readMs: number;
+}
+
+/** What the service beside the nodes is like that keeps the document. */
+export interface RegistryPlan {
+  readonly delayMs: number;
+  readonly lossRate: number;
+  readonly noticeMs: number;
+  readonly noticeLossRate: number;
 }
 
 export interface ClockPlan {
@@ -201,6 +211,23 @@ export type Fault =
       readonly forMs: number;
       readonly rate: number;
       readonly lateMs: number;
+    }
+  /** The registry cannot be reached, by these nodes or by any. */
+  | {
+      readonly kind: 'registryAway';
+      readonly at: number;
+      readonly forMs: number;
+      readonly of?: readonly number[];
+    }
+  /** It has forgotten all; only where a majority has what it loses, which is all that is promised (R8). */
+  | { readonly kind: 'registryWiped'; readonly at: number }
+  /** These nodes are told by the registry of a state of long ago, or not of some nodes, or of one whose check flaps. */
+  | {
+      readonly kind: 'registryView';
+      readonly at: number;
+      readonly forMs: number;
+      readonly how: 'flap' | 'hide' | 'age';
+      readonly of: readonly number[];
     }
   | { readonly kind: 'damage'; readonly at: number; readonly node: number; readonly key: number }
   | { readonly kind: 'clockJump'; readonly at: number; readonly node: number; readonly byMs: number }

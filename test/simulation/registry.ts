@@ -33,6 +33,8 @@ export interface SimulatedRegistry {
   readonly catalog: Pick<SimulatedCatalog, 'flap' | 'hide' | 'age'>;
   /** Nothing reaches it, or comes back; for these nodes, or for all. Cuts may overlap: each is taken back by itself. */
   cut(nodes?: readonly NodeId[]): () => void;
+  /** Holds this from the beginning. */
+  begin(text: string): void;
   /** Store and catalog are empty. */
   wipe(): void;
   /** The store holds again what it held then. */
@@ -62,6 +64,9 @@ export function createSimulatedRegistry(parts: RegistryParts): SimulatedRegistry
     weather: state.weather,
     catalog,
     open: (self, gate, handlers) => open(state, self, gate, handlers),
+    begin: (text) => {
+      keep(state, { text, by: 'founders', index: ++state.lastIndex });
+    },
     cut: (nodes) => cut(state, { nodes }),
     wipe: () => {
       state.lastIndex = randomOf(state, 'wipes' as NodeId).between(1, 10);

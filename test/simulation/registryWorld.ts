@@ -27,7 +27,7 @@ export interface Stored {
   readonly index: number;
   /** Undefined: nothing; it was wiped. */
   readonly text: string | undefined;
-  readonly by: NodeId | 'wipe' | 'putBack';
+  readonly by: NodeId | 'founders' | 'wipe' | 'putBack';
   readonly atMs: number;
 }
 

@@ -52,6 +52,7 @@ export async function simulate(plan: Plan, options: SimulationOptions = {}): Pro
   world.judge.converged(
     world.machines,
     Array.from({ length: plan.keys }, (_, i) => keyOf(i)),
+    world.registry,
   );
   await readEverything(counts.world);
   await schedule.run(schedule.nowMs + settleMs(plan));

@@ -1,3 +1,4 @@
+import { storedText } from '../../services/node/core/membership/storedCluster.js';
 import { voteOf } from '../../services/node/core/membership/vote.js';
 import type { ClusterDocument, Digests, Key, NodeId } from '../../services/node/core/types.js';
 import { foundDocument } from '../../services/node/core/ring/document.js';
@@ -12,6 +13,7 @@ import { createMachine, type Machine, type MachineParts, type Witness } from './
 import { createNetwork, type Network } from './network.js';
 import type { Plan } from './plan.js';
 import { type Answer, type Request, sendRequest } from './requests.js';
+import { createSimulatedRegistry, type SimulatedRegistry } from './registry.js';
 import { createSchedule, type Schedule } from './schedule.js';
 import { createTrace, type Trace } from './trace.js';
 import { createTraps, type Traps } from './traps.js';
@@ -23,6 +25,7 @@ export interface World {
   readonly trace: Trace;
   readonly figures: Figures;
   readonly network: Network;
+  readonly registry: SimulatedRegistry | undefined;
   readonly machines: readonly Machine[];
   readonly judge: Judge;
   readonly traps: Traps;
@@ -40,6 +43,8 @@ export function createWorld(plan: Plan, keepsLines: boolean): World {
   const figures = createFigures();
   const ids = Array.from({ length: plan.nodes }, (_, i) => `n${String(i + 1)}` as NodeId);
   const network = createNetwork({ ...plan, plan: plan.network, schedule, trace, figures, members: ids });
+  const registry =
+    plan.registry && createSimulatedRegistry({ seed: plan.seed, schedule, weather: plan.registry });
   const machines: Machine[] = [];
   const digests = simulatedDigests();
   const first: { document?: ClusterDocument } = {};
@@ -64,12 +69,13 @@ export function createWorld(plan: Plan, keepsLines: boolean): World {
   const traps = createTraps((node, key) => placeOf(key).includes(node));
   const witness = withTraps(judge.witness, traps);
   const seeds = (): ReadonlyMap<NodeId, string> => new Map(machines.map(({ id, address }) => [id, address]));
-  const parts = { ...plan, schedule, trace, figures, network, settings, seeds, witness };
+  const parts = { ...plan, schedule, trace, figures, network, registry, settings, seeds, witness };
   for (const [index, id] of ids.entries()) {
     machines.push(createMachine({ ...parts, index, id, clock: plan.clocks[index]! }));
   }
   first.document = foundCluster(plan, machines);
-  const base = { plan, schedule, trace, figures, network, machines, judge, traps };
+  registry?.begin(storedText({ document: first.document, versionKey: SECRET }));
+  const base = { plan, schedule, trace, figures, network, registry, machines, judge, traps };
   return {
     ...base,
     report: scene.report,

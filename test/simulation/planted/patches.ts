@@ -43,6 +43,17 @@ const MINTED_AT_ONCE: Patch = {
 
 export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
+    name: 'refilled-by-oneself',
+    breaks: ['R8'],
+    patches: [
+      {
+        file: `${CORE}/membership/refill.js`,
+        find: 'hasWaited && census.confirms(document) && !documents.isAdopting',
+        replace: '!documents.isAdopting',
+      },
+    ],
+  },
+  {
     name: 'sent-before-durable',
     breaks: ['R1'],
     patches: [
@@ -305,8 +316,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     patches: [
       {
         file: `${CORE}/membership/documents.js`,
-        find: 'document.epoch <= this.#newestEpoch)',
-        replace: 'document.epoch === this.#newestEpoch)',
+        find: 'document.epoch <= this.newest.epoch)',
+        replace: 'document.epoch === this.newest.epoch)',
       },
     ],
   },
@@ -341,7 +352,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     patches: [
       {
         file: `${CORE}/repair/reaping.js`,
-        find: 'return others().every(isAlive);',
+        find: 'return isSettled() && others().every(isAlive);',
         replace: 'return true;',
       },
       {

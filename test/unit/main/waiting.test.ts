@@ -40,6 +40,9 @@ describe('what a node without a cluster waits for', () => {
     [{ code: 'other_expectation', node: id('a'), expects: 5 }, 'a expects 5 nodes and this one 3'],
     [{ code: 'document_lost' }, 'whose document it has lost'],
     [{ code: 'bound', proposer: id('a') }, 'start a again'],
+    [{ code: 'store_unread' }, 'is Consul running, at --consul-url'],
+    [{ code: 'not_in_store', epoch: 7 }, 'a cluster (epoch 7) that does not list this node'],
+    [{ code: 'store_damaged' }, 'look who wrote it'],
     [
       { code: 'not_listed', node: id('a'), epoch: 7 },
       'a is in a cluster (epoch 7) that does not list this node',

@@ -47,6 +47,13 @@ function step(model: Model, wipes: number): void {
   else if (model.chance(0.5)) model.cut = model.chance(0.5) ? undefined : node.id;
 }
 
+/** It forgets nothing before all nodes know it: the proposer may make another attempt until then. */
+function useStore(model: Model): void {
+  if (model.chance(0.3)) model.workStore(model.chance(0.6) ? 'done' : model.pick(['lost', 'unsaid', 'late']));
+  if (model.chance(0.02)) model.store!.workLate();
+  if (model.chance(0.005) && model.nodes.every(({ disk }) => disk.cluster)) model.store!.wipe();
+}
+
 /** Throws where two clusters came to be, in whatever state. */
 function expectOneCluster(model: Model): void {
   const clusters = model.nodes.flatMap(({ disk: { vote, cluster } }) => [
@@ -90,6 +97,28 @@ describe('founding under faults', () => {
     // The faults are neither so many that nothing happens among them, nor so few that they come too late.
     expect(early.founded).toBeGreaterThan(RUNS / 20);
     expect(early.founded).toBeLessThan((RUNS * 19) / 20);
+  });
+
+  it('makes one cluster where document 1 lies in a store, also one that fails and forgets it later (R8)', () => {
+    const seen = { founded: 0, losses: 0 };
+    withSeeds(RUNS / 3, (seed) => {
+      const ids = IDS.slice(0, [3, 3, 2, 4, 1][seed % 5]);
+      const model = new Model({ seed, ids, expects: () => ids.length, hasStore: true });
+      for (let i = 0; i < STEPS; i++) {
+        step(model, seed % 2 === 0 ? 0.01 : 0);
+        useStore(model);
+        expectOneCluster(model);
+      }
+      if (isFounded(model, ids)) seen.founded += 1;
+      seen.losses += model.store!.losses;
+      const isDone = model.calm(60_000, () => isFounded(model, ids) && model.store!.document !== undefined);
+      if (!isDone) throw new Error('nothing was founded');
+      expectOneCluster(model);
+      const clusterIds = model.nodes.map(({ disk }) => disk.cluster?.document.clusterId);
+      expect(clusterIds).toEqual(ids.map(() => model.store!.document?.clusterId));
+    });
+    expect(seen.founded).toBeGreaterThan(RUNS / 20);
+    expect(seen.losses).toBeGreaterThan(RUNS / 20);
   });
 
   it('with one candidate too many there may be no cluster, but never two (R8)', () => {

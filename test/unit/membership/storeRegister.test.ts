@@ -1,10 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
 import { readdressed } from '../../../services/node/core/membership/changes.js';
+import { documentText } from '../../../services/node/core/membership/documentText.js';
+import { type Change, REGISTER_TIMES } from '../../../services/node/core/membership/register.js';
 import { Store } from '../../../services/node/core/membership/store.js';
 import { storedCluster, storedText } from '../../../services/node/core/membership/storedCluster.js';
 import { StoreRegister } from '../../../services/node/core/membership/storeRegister.js';
-import type { ProposalResult } from '../../../services/node/core/membership/register.js';
-import type { SwapResult } from '../../../services/node/core/protocol/store.js';
 import { foundDocument } from '../../../services/node/core/ring/document.js';
 import type { ClusterDocument, NodeId } from '../../../services/node/core/types.js';
 import { clusterNode } from '../support/clusterNode.js';
@@ -12,194 +12,282 @@ import { createPort } from './support/port.js';
 
 const [A, B, C] = ['a', 'b', 'c'] as [NodeId, NodeId, NodeId];
 const KEY = new Uint8Array(32).fill(7);
-const TIMES = { proposeMs: 5000, roundMs: 800, fetchMs: 300 };
 
-const FIRST = foundDocument({
-  ...{ clusterId: 'cluster', partitions: 8, replicas: 3 },
-  nodes: [A, B, C].map((id) => clusterNode(id)),
-});
+const found = (clusterId = 'cluster'): ClusterDocument =>
+  foundDocument({
+    ...{ clusterId, partitions: 8, replicas: 3 },
+    nodes: [A, B, C].map((id) => clusterNode(id)),
+  });
 
 const textOf = (document: ClusterDocument): string => storedText({ document, versionKey: KEY });
 
-/** As the node `id` of the document changes it. */
-function moved(document: ClusterDocument, id: NodeId, to: string): ClusterDocument {
-  const next = readdressed(document, id, { busAddress: to, httpAddress: to });
-  if (!next) throw new Error('nothing was moved');
-  return next;
-}
+const move =
+  (address: string): Change =>
+  (document) =>
+    readdressed(document, C, { busAddress: address, httpAddress: '' });
 
-/** Node A with a store that answers when the test says so. */
-function createScene() {
+/** Node a, which has read nothing yet. */
+function createScene(document = found()) {
   const port = createPort();
-  const results: ProposalResult[] = [];
-  const holder: { register?: StoreRegister } = {};
-  const store = new Store(port, (held) => holder.register?.onHeld(held));
-  const refills: number[] = [];
+  const adopted: number[] = [];
+  const results: string[] = [];
+  const scene = { refills: 0 };
+  const store: Store = new Store(port, (held) => register.onHeld(held));
   const register = new StoreRegister({
-    ...{ self: A, cluster: { document: FIRST, versionKey: KEY }, times: TIMES, port, store },
-    onAdopted: () => undefined,
-    onRefilled: () => refills.push(port.nowMs),
+    ...{ self: A, cluster: { document, versionKey: KEY }, times: REGISTER_TIMES, port, store },
+    onAdopted: ({ epoch }) => adopted.push(epoch),
+    onRefilled: () => scene.refills++,
   });
-  holder.register = register;
-  const elapse = (ms: number): void => {
-    for (let passed = 0; passed < ms; passed += 20) {
-      port.nowMs += 20;
+
+  /** The question under way is answered; there has to be one. */
+  function holds(index: number, text: string): void {
+    store.onRead({ status: 'read', index, text });
+  }
+
+  function pass(ms: number): void {
+    for (let left = ms; left > 0; left -= 50) {
+      port.nowMs += 50;
       store.tick();
       register.tick();
     }
-  };
+  }
+
+  /** Every ping since the last call is answered by these. */
+  function answer(epochs: Readonly<Record<string, number>>): void {
+    for (const [to, message] of port.takeSent()) {
+      const epoch = epochs[to];
+      if (message.type === 'ping' && epoch !== undefined) register.onAnswered(to, message.request, epoch);
+    }
+  }
+
   return {
-    ...{ port, store, register, results, refills, elapse },
-    propose: (to: string): void => {
-      const change = (document: ClusterDocument) =>
-        readdressed(document, A, { busAddress: to, httpAddress: to });
-      register.propose(change, (result) => results.push(result));
-    },
-    /** The others say that they are in this epoch, to whatever they are asked. */
-    answerPings: (epoch: number, nodes: readonly NodeId[] = [B, C]): void => {
-      for (const [to, message] of port.takeSent()) {
-        if (message.type === 'ping' && nodes.includes(to)) register.onAnswered(to, message.request, epoch);
-      }
-    },
-    answerRead: (index: number, text: string): void => {
-      port.nowMs += 1;
-      store.onRead({ status: 'read', index, text });
-    },
-    answerSwap: (result: SwapResult): void => {
-      port.nowMs += 1;
-      store.onSwapped(result);
-    },
-    keep: (): void => register.onDocumentKept(true),
+    ...{ port, store, register, adopted, results, scene, holds, pass, answer },
+    swapped: () => port.swaps.map(({ index, text }) => [index, storedCluster(text)!.document.epoch]),
+    propose: (change: Change): void => register.propose(change, (result) => results.push(result)),
   };
 }
 
-/** As far as the swap of a first proposal. */
-function untilSwap(to = 'x:1') {
+const EPOCH_1 = { [B]: 1, [C]: 1 };
+
+/** Its document lies in the store, and it wants c to move. */
+function createProposer() {
   const scene = createScene();
-  scene.propose(to);
-  scene.elapse(20);
-  scene.answerRead(5, textOf(FIRST));
-  scene.answerPings(1);
-  scene.elapse(20);
-  scene.answerRead(5, textOf(FIRST));
+  scene.pass(50);
+  scene.holds(9, textOf(found()));
+  scene.propose(move('c:2'));
+  scene.pass(50);
   return scene;
 }
 
-describe('the register in a store (R7)', () => {
-  it('swaps the very document that a change was made on, once a majority knows no newer one', () => {
-    const scene = untilSwap();
-    expect(scene.port.swaps).toEqual([{ index: 5, text: textOf(moved(FIRST, A, 'x:1')) }]);
-    scene.answerSwap('stored');
-    scene.keep();
-    expect([scene.results, scene.register.document.epoch]).toEqual([['committed'], 2]);
+describe('a change of the document in a store', () => {
+  it('takes the place of the one it was made on, once a majority knows no newer one (R7)', () => {
+    const { port, register, results, holds, pass, answer, store, swapped } = createProposer();
+    pass(4000);
+    expect(port.swaps).toEqual([]);
+    answer({ [B]: 1 });
+    pass(50);
+    holds(9, textOf(found()));
+    // The first question was another one, which is asked now and then.
+    holds(9, textOf(found()));
+    expect(swapped()).toEqual([[9, 2]]);
+    store.onSwapped('stored');
+    expect(port.documents.map(({ epoch }) => epoch)).toEqual([2]);
+    register.onDocumentKept(true);
+    expect(results).toEqual(['committed']);
   });
 
-  it('asks nothing of the store for a change before a majority has answered', () => {
-    const scene = createScene();
-    scene.propose('x:1');
-    scene.elapse(200);
-    scene.answerRead(5, textOf(FIRST));
-    scene.elapse(4000);
-    expect(scene.port.swaps).toEqual([]);
-    scene.elapse(2000);
-    expect(scene.results).toEqual(['failed']);
+  it('is not made where another node answers that it is ahead (R7)', () => {
+    const { port, holds, pass, answer } = createProposer();
+    answer({ [B]: 2, [C]: 1 });
+    pass(500);
+    for (let i = 0; i < 3; i++) holds(9, textOf(found()));
+    expect(port.swaps).toEqual([]);
   });
 
-  it('does not write over a document that is known here, but not durable yet', () => {
-    const scene = createScene();
-    scene.propose('x:1');
-    scene.elapse(20);
-    scene.answerRead(5, textOf(FIRST));
-    scene.answerPings(1);
-    scene.elapse(20);
-    // Another node was first: the answer shows it, and it is on its way to the disk.
-    const second = moved(FIRST, B, 'y:1');
-    scene.answerRead(6, textOf(second));
-    expect([scene.port.swaps, scene.port.documents]).toEqual([[], [second]]);
-    scene.elapse(300);
-    scene.answerRead(6, textOf(second));
-    scene.elapse(300);
-    expect(scene.port.swaps).toEqual([]);
-    scene.keep();
-    for (let i = 0; i < 3; i++) {
-      scene.elapse(300);
-      scene.answerPings(2);
-      scene.answerRead(6, textOf(second));
-    }
-    expect(scene.port.swaps).toEqual([{ index: 6, text: textOf(moved(second, A, 'x:1')) }]);
+  it('is not put in the place of a newer document that is not durable here yet (R7)', () => {
+    const { port, register, holds, pass, answer } = createProposer();
+    const other = move('c:9')(found())!;
+    register.onMessage(B, { type: 'document', request: 1, document: documentText(other) });
+    answer(EPOCH_1);
+    pass(100);
+    holds(10, textOf(other));
+    pass(3500);
+    holds(10, textOf(other));
+    expect(register.document.epoch).toBe(1);
+    expect(port.swaps).toEqual([]);
   });
 
-  it('after a swap of which nobody knows whether it was done, looks, and finds it', () => {
-    const scene = untilSwap();
-    scene.answerSwap('failed');
-    scene.answerRead(6, textOf(moved(FIRST, A, 'x:1')));
-    scene.keep();
-    expect(scene.results).toEqual(['committed']);
+  it('is known to be made when its answer was lost', () => {
+    const { port, register, results, holds, pass, answer, store } = createProposer();
+    answer(EPOCH_1);
+    pass(50);
+    holds(9, textOf(found()));
+    const [swap] = port.swaps;
+    store.onSwapped('failed');
+    holds(10, swap!.text);
+    register.onDocumentKept(true);
+    expect(results).toEqual(['committed']);
   });
 
-  it('never writes over the document of another cluster', () => {
-    const scene = createScene();
-    const other = { ...FIRST, clusterId: 'other', epoch: 900 };
-    scene.propose('x:1');
-    scene.elapse(20);
-    for (let i = 0; i < 20; i++) {
-      scene.answerPings(1);
-      scene.answerRead(5, textOf(other));
-      scene.elapse(400);
-    }
-    expect([scene.port.swaps, scene.register.standing]).toEqual([[], 'foreign']);
+  it('is made anew on what came first', () => {
+    const { port, register, holds, pass, answer, store, swapped, results } = createProposer();
+    const other = readdressed(found(), B, { busAddress: 'b:2', httpAddress: '' })!;
+    answer(EPOCH_1);
+    pass(50);
+    holds(9, textOf(found()));
+    store.onSwapped('conflict');
+    holds(10, textOf(other));
+    register.onDocumentKept(true);
+    pass(50);
+    answer({ [B]: 2, [C]: 2 });
+    pass(50);
+    holds(10, textOf(other));
+    expect(swapped()).toEqual([
+      [9, 2],
+      [10, 3],
+    ]);
+    store.onSwapped('stored');
+    register.onDocumentKept(true);
+    expect(results).toEqual(['committed']);
+    expect(
+      port.documents
+        .at(-1)!
+        .nodes.map(({ busAddress }) => busAddress)
+        .slice(1),
+    ).toEqual(['b:2', 'c:2']);
+  });
+
+  it('needs new answers after the store was away: it may have been put back meanwhile (R7)', () => {
+    const { port, holds, pass, answer, store } = createProposer();
+    answer(EPOCH_1);
+    pass(50);
+    store.onRead({ status: 'failed' });
+    pass(1000);
+    holds(9, textOf(found()));
+    pass(1000);
+    expect(port.swaps).toEqual([]);
+    answer(EPOCH_1);
+    pass(50);
+    holds(9, textOf(found()));
+    expect(port.swaps).toHaveLength(1);
+  });
+
+  it('ends by its deadline while the store is away (I11)', () => {
+    const { results, pass } = createProposer();
+    pass(REGISTER_TIMES.proposeMs);
+    expect(results).toEqual(['failed']);
   });
 });
 
-describe('a store that has lost the document (R8)', () => {
-  it('is filled 1000 epochs on, once a majority has answered what was asked since', () => {
-    const scene = createScene();
-    scene.elapse(20);
-    scene.answerRead(0, '');
-    scene.elapse(1200);
-    expect(scene.port.swaps).toEqual([]);
-    scene.answerPings(1, [B]);
-    scene.elapse(20);
-    const [swap] = scene.port.swaps;
-    expect([swap?.index, storedCluster(swap?.text ?? '')?.document.epoch]).toEqual([0, 1001]);
-    scene.answerSwap('stored');
-    scene.keep();
-    expect([scene.register.document.epoch, scene.refills.length]).toEqual([1001, 1]);
+describe('a store that has lost the document', () => {
+  it.each([
+    ['is empty', 0, ''],
+    ['holds what is none', 4, 'damaged'],
+  ])('is filled when it %s, far ahead, once a majority has answered (R8)', (_, index, text) => {
+    const { port, register, holds, pass, answer, store, swapped, scene } = createScene();
+    pass(50);
+    holds(index, text);
+    expect([register.standing, register.isSettled]).toEqual(['lost', false]);
+    pass(2000);
+    expect(port.swaps).toEqual([]);
+    answer({ [B]: 1 });
+    pass(50);
+    expect(swapped()).toEqual([[index, 1001]]);
+    store.onSwapped('stored');
+    register.onDocumentKept(true);
+    expect([scene.refills, register.document.epoch, register.isSettled]).toEqual([1, 1001, false]);
+    register.onEpochSeen(B, 1001);
+    expect(register.isSettled).toBe(true);
   });
 
-  it('is not filled by answers to what was asked before the loss was seen', () => {
-    const scene = createScene();
-    const before = scene.port.nextNumber();
-    scene.elapse(20);
-    scene.answerRead(0, '');
-    scene.register.onAnswered(B, before, 1);
-    scene.register.onAnswered(C, before, 1);
-    scene.elapse(3000);
-    expect(scene.port.swaps).toEqual([]);
+  it('is not filled on what was answered before', () => {
+    const { port, register, holds, pass } = createScene();
+    pass(50);
+    for (const node of [B, C]) register.onAnswered(node, port.nextNumber(), 1);
+    holds(0, '');
+    for (const node of [B, C]) register.onAnswered(node, 0, 1);
+    pass(5000);
+    expect(port.swaps).toEqual([]);
   });
 
-  it('is not filled by a node that is behind', () => {
-    const scene = createScene();
-    scene.elapse(20);
-    scene.answerRead(0, '');
-    for (let i = 0; i < 10; i++) {
-      scene.elapse(300);
-      scene.answerPings(2);
+  it('is not filled while another node is ahead; one that is gone for good does not stand in the way for ever (R8)', () => {
+    const { port, holds, pass, answer, swapped } = createScene();
+    pass(50);
+    holds(0, '');
+    pass(50);
+    answer({ [B]: 1, [C]: 2 });
+    pass(9000);
+    expect(port.swaps).toEqual([]);
+    port.takeSent();
+    pass(2000);
+    answer({ [B]: 1 });
+    pass(1500);
+    expect(swapped()).toEqual([[0, 1001]]);
+  });
+
+  it('that of another cluster is never overwritten, and neither is a newer one', () => {
+    for (const text of [textOf(found('another')), textOf({ ...found(), epoch: 5 })]) {
+      const { port, holds, pass, answer } = createScene();
+      pass(50);
+      holds(3, text);
+      pass(50);
+      answer(EPOCH_1);
+      pass(2000);
+      answer(EPOCH_1);
+      expect(port.swaps).toEqual([]);
     }
-    expect(scene.port.swaps).toEqual([]);
   });
 
-  it('says nothing where it was asked before this node learned of its newest document', () => {
-    const scene = createScene();
-    scene.elapse(20);
-    const second = moved(FIRST, B, 'y:1');
-    scene.register.onMessage(B, { type: 'document', request: 1, document: JSON.stringify(second) });
-    scene.answerRead(5, textOf(FIRST));
-    scene.keep();
-    scene.answerPings(2);
-    scene.elapse(20);
-    scene.answerRead(6, textOf(second));
-    scene.elapse(3000);
-    expect([scene.port.swaps, scene.register.standing]).toEqual([[], 'same']);
+  it('an answer to what was asked before the newest document was heard of says nothing', () => {
+    const { register, port, holds, pass, answer } = createScene();
+    pass(50);
+    const newer = move('c:2')(found())!;
+    register.onMessage(B, { type: 'document', request: 1, document: documentText(newer) });
+    register.onDocumentKept(true);
+    pass(50);
+    holds(9, textOf(found()));
+    expect(register.standing).toBe('unread');
+    pass(1000);
+    answer({ [B]: 2, [C]: 2 });
+    pass(1000);
+    expect(port.swaps).toEqual([]);
+    holds(10, textOf(newer));
+    expect(register.standing).toBe('same');
+  });
+});
+
+describe('the store as a node asks it', () => {
+  it('is asked again where it may have changed while it was asked', () => {
+    const { port, store, holds, pass } = createScene();
+    pass(50);
+    store.look();
+    expect(port.reads).toBe(1);
+    holds(9, textOf(found()));
+    pass(50);
+    expect(port.reads).toBe(2);
+  });
+
+  it('is asked now and then though nobody was told of a change, and soon where it did not answer', () => {
+    const { port, store, holds, pass } = createScene();
+    pass(50);
+    holds(9, textOf(found()));
+    pass(2500);
+    expect(port.reads).toBe(1);
+    pass(500);
+    expect(port.reads).toBe(2);
+    store.onRead({ status: 'failed' });
+    pass(500);
+    expect(port.reads).toBe(3);
+  });
+
+  it('gives who asks meanwhile an answer of their own', () => {
+    const { port, store, holds, pass } = createScene();
+    pass(50);
+    const given: (number | undefined)[] = [];
+    store.read((held) => given.push(held?.index));
+    holds(9, textOf(found()));
+    expect([given, port.reads]).toEqual([[], 2]);
+    holds(10, textOf(found()));
+    expect(given).toEqual([10]);
   });
 });

@@ -5,7 +5,7 @@ import { seedAt } from '../../simulation/random.js';
 import { runPlan } from '../../simulation/run.js';
 
 const PLANS = Array.from({ length: 300 }, (_, i) => expandPlan(seedAt(0n, i)));
-const HARMLESS = new Set(['damage', 'clockJump', 'oldDisk']);
+const HARMLESS = new Set(['registryAway', 'registryWiped', 'registryView', 'damage', 'clockJump', 'oldDisk']);
 
 function overlaps(fault: Fault, fromMs: number, untilMs: number): boolean {
   return fault.at < untilMs && fault.at + ('forMs' in fault ? fault.forMs : 0) > fromMs;

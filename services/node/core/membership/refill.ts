@@ -20,6 +20,8 @@ export interface RefillOptions {
 const REFILL_EPOCHS = 1000;
 /** Those who answer late may have a newer document. */
 const LATE_MS = 1000;
+/** All are asked anew then: one that was ahead may be gone for good, and have left nobody to learn it from. */
+const CENSUS_MS = 10_000;
 /** Where two stores take turns in losing what the other has, a person has to look; it must not go fast. */
 const AGAIN_MS = 5000;
 
@@ -44,9 +46,8 @@ export class Refill {
 
   /** The store was seen without the document. */
   lost(held: Held): void {
-    const { self, port } = this.#options;
     if (this.#round) this.#round.held = held;
-    else this.#round = { held, census: new Census(self, port) };
+    else this.#begin(held);
   }
 
   /** The store has what it should have, or this node has another document by now. */
@@ -66,13 +67,28 @@ export class Refill {
     const nowMs = port.now.monotonicMs;
     census.tick(document);
     const hasWaited = census.hasAll(document) || census.ageMs >= LATE_MS;
-    if (!hasWaited || !census.confirms(document) || documents.isAdopting) return;
+    const isConfirmed = hasWaited && census.confirms(document) && !documents.isAdopting;
+    if (!isConfirmed) {
+      if (census.ageMs >= CENSUS_MS) this.#begin(held);
+      return;
+    }
     if (store.isSwapping || nowMs < this.#notBeforeMs) return;
     this.#notBeforeMs = nowMs + AGAIN_MS;
     const filled = { ...document, epoch: document.epoch + REFILL_EPOCHS };
     store.swap(held.index, storedText({ document: filled, versionKey }), (result) => {
       if (result === 'stored') done(filled);
-      else store.look();
+      else this.#again();
     });
+  }
+
+  /** What was answered before may not be so any more. */
+  #again(): void {
+    if (this.#round) this.#begin(this.#round.held);
+    this.#options.store.look();
+  }
+
+  #begin(held: Held): void {
+    const { self, port } = this.#options;
+    this.#round = { held, census: new Census(self, port) };
   }
 }

@@ -42,7 +42,7 @@ export class Store {
   /** `done` gets what the store holds from now on, or undefined where it cannot be had. */
   read(done: (held: Held | undefined) => void): void {
     this.#waiting.push(done);
-    this.#askUnlessAsked();
+    this.#askOnce();
   }
 
   /** Replaces what is there if it is still of this index; no other change may be under way. */
@@ -68,8 +68,7 @@ export class Store {
     const held = isRead ? { index: reading.index, text: reading.text, askedAtMs: asked.atMs } : undefined;
     if (held) this.#onHeld(held);
     for (const done of asked.readers) done(held);
-    // Somebody may have asked again meanwhile.
-    if (this.#waiting.length > 0) this.#askUnlessAsked();
+    if (this.#waiting.length > 0) this.#askOnce();
   }
 
   /** The answer to `swapStore`. */
@@ -87,7 +86,7 @@ export class Store {
     return this.#port.now.monotonicMs;
   }
 
-  #askUnlessAsked(): void {
+  #askOnce(): void {
     if (!this.#asked) this.#ask();
   }
 

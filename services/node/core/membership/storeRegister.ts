@@ -189,11 +189,20 @@ export class StoreRegister implements Register {
     this.#readAtMs = Infinity;
     this.#store.read((held) => {
       if (this.#proposals.current !== proposal) return;
-      // Not just the newest that is known here: that may be one that is not durable yet, and lacks this change.
-      const isBase = held?.text === this.#textOf(proposal.base);
-      if (held && isBase && !this.#store.isSwapping) this.#swap(proposal, held);
-      else this.#readAtMs = this.#nowMs + AGAIN_MS;
+      if (held && this.#isBase(proposal, held) && !this.#store.isSwapping) this.#swap(proposal, held);
+      else this.#again();
     });
+  }
+
+  /** A newer document that is not durable here yet is none that the change was made on. */
+  #isBase({ base }: Proposal, held: Held): boolean {
+    return this.#documents.newest === base && this.#standingOf(held) === 'same';
+  }
+
+  /** Who answered before may have heard of a newer document by now. */
+  #again(): void {
+    this.#census = new Census(this.#options.self, this.#options.port);
+    this.#readAtMs = this.#nowMs + AGAIN_MS;
   }
 
   #swap(proposal: Proposal, { index }: Held): void {
@@ -204,7 +213,7 @@ export class StoreRegister implements Register {
         return;
       }
       this.#store.look();
-      if (this.#proposals.current === proposal) this.#readAtMs = this.#nowMs + AGAIN_MS;
+      if (this.#proposals.current === proposal) this.#again();
     });
   }
 

@@ -21,7 +21,7 @@ export function storedCluster(text: string): Cluster | undefined {
   if (value?.['format'] !== FORMAT) return undefined;
   const { versionKey, document } = value;
   const key = typeof versionKey === 'string' ? fromBase64url(versionKey) : undefined;
-  const known = document === undefined ? undefined : documentOf(JSON.stringify(document));
+  const known = documentOf(document === undefined ? '' : JSON.stringify(document));
   return known && key?.length === VERSION_KEY_BYTES ? { document: known, versionKey: key } : undefined;
 }
 

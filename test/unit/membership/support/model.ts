@@ -1,10 +1,18 @@
 import { BallotRegister } from '../../../../services/node/core/membership/ballotRegister.js';
-import type { RegisterMessage } from '../../../../services/node/core/membership/register.js';
 import { voterReplaced } from '../../../../services/node/core/membership/changes.js';
 import { documentOf, documentText } from '../../../../services/node/core/membership/documentText.js';
 import { Founding } from '../../../../services/node/core/membership/founding.js';
+import { FoundingStore } from '../../../../services/node/core/membership/foundingStore.js';
 import type { DocumentPort } from '../../../../services/node/core/membership/port.js';
-import type { Change, ProposalResult } from '../../../../services/node/core/membership/register.js';
+import type {
+  Change,
+  ProposalResult,
+  Register,
+  RegisterMessage,
+} from '../../../../services/node/core/membership/register.js';
+import { Store } from '../../../../services/node/core/membership/store.js';
+import { StoreRegister } from '../../../../services/node/core/membership/storeRegister.js';
+import { storedCluster, storedText } from '../../../../services/node/core/membership/storedCluster.js';
 import { voteOf, voteText } from '../../../../services/node/core/membership/vote.js';
 import type { Vote } from '../../../../services/node/core/protocol/vote.js';
 import { VoteFile } from '../../../../services/node/core/membership/voteFile.js';
@@ -13,11 +21,12 @@ import type { Candidate } from '../../../../services/node/core/protocol/membersh
 import type { Message } from '../../../../services/node/core/protocol/messages.js';
 import type { Actor, Cluster, ClusterDocument, NodeId } from '../../../../services/node/core/types.js';
 import { nameOf } from '../../support/clusterNode.js';
+import { type Fate, ModelStore, type StoreClient } from './modelStore.js';
 
 /**
  * Nodes that found a cluster and change its document, on a network and on disks that a seed makes fail: messages are lost,
  * doubled and come in any order, nodes crash with what was on its way to the disk kept or not, disks refuse, vote files
- * are lost. Whatever is said to be committed is checked at once.
+ * are lost. Whatever is said to be committed is checked at once. The document is voted on, or lies in a store beside them.
  */
 
 /** How a run is, all of it: some faults only show where others are frequent. */
@@ -38,6 +47,8 @@ export interface ModelOptions {
   readonly cluster?: Cluster;
   /** 0: the node only joins. */
   readonly expects: (id: NodeId) => number;
+  /** The document lies in a store beside the nodes; what the cluster has from the beginning lies there already. */
+  readonly hasStore?: boolean;
 }
 
 interface Disk {
@@ -53,7 +64,15 @@ interface Write {
 interface Life {
   readonly file: VoteFile;
   readonly founding: Founding;
-  register: BallotRegister | undefined;
+  register: Register | undefined;
+  readonly store: Store;
+  readonly client: StoreClient;
+  /** When the store was first seen to have lost the document. */
+  lossSeenMs: number | undefined;
+  /** When they were asked what they have answered. */
+  readonly answered: Map<NodeId, number>;
+  readonly pings: Map<number, number>;
+  probeAtMs: number;
   readonly writes: Write[];
   /** Proposals that have no end yet. */
   open: number;
@@ -79,6 +98,8 @@ export interface Told {
   readonly result: ProposalResult;
 }
 
+const PROBE_EVERY_MS = 500;
+
 export class Model {
   readonly nodes: readonly ModelNode[];
   readonly committed = new Map<number, string>();
@@ -90,6 +111,10 @@ export class Model {
   readonly random: () => number;
   readonly #options: ModelOptions;
   readonly #temper: Temper;
+  readonly store: ModelStore | undefined;
+  /** Who cannot reach the store. */
+  readonly barred = new Set<NodeId>();
+  refills = 0;
   readonly isSlow: boolean;
   #packets: Packet[] = [];
   /** No faults any more. */
@@ -114,7 +139,9 @@ export class Model {
         incarnation: 1,
       };
     });
+    if (options.hasStore) this.store = new ModelStore((document) => this.#commit(document));
     if (options.cluster) this.#commit(options.cluster.document);
+    if (options.cluster) this.store?.begin(storedText(options.cluster));
     for (const node of this.nodes) this.start(node);
   }
 
@@ -141,6 +168,12 @@ export class Model {
     const file = new VoteFile(node.disk.vote, port);
     const { cluster } = node.disk;
     const writes: Write[] = [];
+    const client = this.#clientOf(node);
+    const store = new Store(port, (held) => {
+      founding.onHeld(held);
+      const { register } = node.life ?? {};
+      if (register instanceof StoreRegister) register.onHeld(held);
+    });
     const founding = new Founding({
       self: this.#candidateOf(node),
       expects: this.#options.expects(node.id),
@@ -149,14 +182,16 @@ export class Model {
       versionKey: Uint8Array.from({ length: 32 }, () => Math.floor(this.random() * 256)),
       times: { helloMs: 100, settleMs: 200, keepMs: 2000, askMs: 200 },
       ...(cluster && { cluster }),
+      ...(this.store && { store: new FoundingStore(node.id, store) }),
       isAlive: () => true,
-      onFounded: ({ document }) => {
-        this.#commit(document);
-        if (node.life) node.life.register = this.#registerOf(node, file, port, document);
+      onFounded: (founded) => {
+        this.#commit(founded.document);
+        if (node.life) node.life.register = this.#registerOf(node, file, port, founded);
       },
     });
-    node.life = { file, founding, register: undefined, writes, open: 0 };
-    if (cluster) node.life.register = this.#registerOf(node, file, port, cluster.document);
+    const seen = { lossSeenMs: undefined, answered: new Map(), pings: new Map(), probeAtMs: 0 };
+    node.life = { file, founding, register: undefined, store, client, ...seen, writes, open: 0 };
+    if (cluster) node.life.register = this.#registerOf(node, file, port, cluster);
     for (const other of this.nodes) if (other.id !== node.id) founding.onPeer(other.id);
   }
 
@@ -164,6 +199,7 @@ export class Model {
     const { life } = node;
     if (!life) return;
     node.life = undefined;
+    life.client.gone = true;
     this.open -= life.open;
     for (const { apply } of life.writes) if (this.chance(this.#temper.luck)) apply();
   }
@@ -186,10 +222,38 @@ export class Model {
 
   tick(ms: number, nodes = this.nodes): void {
     this.nowMs += ms;
-    for (const { life } of nodes) {
+    for (const node of nodes) {
+      const { life } = node;
       life?.founding.tick();
       life?.register?.tick();
+      if (!this.store) continue;
+      life?.store.tick();
+      this.#probe(node);
     }
+  }
+
+  /** As nodes do that look whether the others are there. */
+  #probe(node: ModelNode): void {
+    const { life } = node;
+    if (!life?.register || this.nowMs < life.probeAtMs) return;
+    life.probeAtMs = this.nowMs + PROBE_EVERY_MS;
+    const ping = { type: 'ping', request: 0, epoch: life.register.document.epoch, heights: [] } as const;
+    for (const { id } of this.nodes) if (id !== node.id) this.#post(node, id, ping);
+  }
+
+  /** The store comes to something that it was asked for. */
+  workStore(fate: Fate = 'done'): void {
+    const { store } = this;
+    if (!store || store.asked === 0) return;
+    const at = Math.floor(this.random() * store.asked);
+    const before = store.kept;
+    store.work(at, this.barred.has(store.askerAt(at)) ? 'lost' : fate);
+    if (store.kept !== before) this.#tellOfStore();
+  }
+
+  /** Some are told that the store holds something else. */
+  #tellOfStore(): void {
+    for (const { life } of this.nodes) if (this.#isCalm || this.chance(0.5)) life?.store.look();
   }
 
   /** Takes a message from the network; the oldest where there is no fault. */
@@ -237,11 +301,14 @@ export class Model {
   /** Everybody is up, nothing fails: until the condition holds, or for so long. */
   calm(untilMs: number, isDone: () => boolean): boolean {
     this.cut = undefined;
+    this.barred.clear();
     this.#isCalm = true;
     for (const node of this.nodes) this.start(node);
     const endMs = this.nowMs + untilMs;
     while (this.nowMs < endMs && !isDone()) {
       this.tick(20);
+      // What is asked again at once is answered at another moment.
+      for (let asked = this.store?.asked ?? 0; asked > 0; asked--) this.workStore();
       while (this.#packets.length > 0 || this.writes.length > 0) {
         this.deliver();
         for (const node of this.writes) this.work(node, true);
@@ -267,8 +334,11 @@ export class Model {
       send: post,
       sendBulk: post,
       connect: () => undefined,
-      readStore: () => undefined,
-      swapStore: () => undefined,
+      readStore: () => this.store?.ask(node.id, node.life!.client),
+      swapStore: (index, text) => {
+        this.#expectAnswered(node, text);
+        this.store?.swap(node.id, node.life!.client, { index, text });
+      },
       keepVote: (vote) => {
         write(
           () => (node.disk.vote = voteOf(voteText(vote))),
@@ -294,20 +364,48 @@ export class Model {
     };
   }
 
-  #registerOf(
-    node: ModelNode,
-    file: VoteFile,
-    port: DocumentPort,
-    document: ClusterDocument,
-  ): BallotRegister {
-    return new BallotRegister({
-      ...{ self: node.id, document, file, port, jitter: this.random() },
-      times: { proposeMs: 8000, roundMs: 800, fetchMs: 300 },
-      onAdopted: (adopted) => {
-        this.#commit(adopted);
-        node.life?.founding.onDocument(adopted);
+  #registerOf(node: ModelNode, file: VoteFile, port: DocumentPort, cluster: Cluster): Register {
+    const { document } = cluster;
+    const times = { proposeMs: 8000, roundMs: 800, fetchMs: 300 };
+    const onAdopted = (adopted: ClusterDocument): void => {
+      this.#commit(adopted);
+      node.life?.founding.onDocument(adopted);
+    };
+    const onRefilled = (): number => this.refills++;
+    return this.store
+      ? new StoreRegister({
+          ...{ self: node.id, cluster, times, port, store: node.life!.store, onAdopted, onRefilled },
+        })
+      : new BallotRegister({
+          ...{ self: node.id, document, file, port, jitter: this.random(), times, onAdopted },
+        });
+  }
+
+  #clientOf(node: ModelNode): StoreClient {
+    return {
+      ...{ read: undefined, gone: false },
+      onRead: (reading) => {
+        const { life } = node;
+        if (!life) return;
+        const epoch = life.register?.document.epoch ?? 0;
+        const stored = reading.status === 'read' ? (storedCluster(reading.text)?.document.epoch ?? 0) : epoch;
+        if (reading.status === 'read')
+          life.lossSeenMs = stored < epoch ? (life.lossSeenMs ?? this.nowMs) : undefined;
+        life.store.onRead(reading);
       },
-    });
+      onSwapped: (result) => node.life?.store.onSwapped(result),
+    };
+  }
+
+  /** What fills a store again is sent only after a majority has answered what was asked since the loss was seen (R8). */
+  #expectAnswered({ id, life }: ModelNode, text: string): void {
+    const document = life?.register?.document;
+    if (!life || !document || storedCluster(text)!.document.epoch < document.epoch + 1000) return;
+    const { lossSeenMs = Infinity, answered } = life;
+    const heard = document.nodes.filter(
+      (node) => node.id === id || (answered.get(node.id) ?? 0) >= lossSeenMs,
+    );
+    if (2 * heard.length <= document.nodes.length) throw new Error(`${id} fills the store by itself`);
   }
 
   #candidateOf({ id, disk: { vote } }: ModelNode): Candidate {
@@ -337,6 +435,7 @@ export class Model {
     const epoch = node.life?.register?.document.epoch ?? 0;
     if (epoch > (node.disk.cluster?.document.epoch ?? 0))
       throw new Error(`${node.id} speaks of what it may forget`);
+    if (message.type === 'ping' && message.request > 0) node.life?.pings.set(message.request, this.nowMs);
     if (this.cut === node.id || this.cut === to) return;
     const { secrecy, doubt } = this.#temper;
     const lost = isNews ? secrecy : message.type === 'accept' ? doubt : 0;
@@ -355,6 +454,18 @@ export class Model {
       case 'foundVote':
       case 'founded':
         return life.founding.onMessage(from, message);
+      case 'ping': {
+        const { register } = life;
+        if (!register) return;
+        const node = this.nodes.find(({ id }) => id === to)!;
+        const pong = { type: 'pong', request: message.request, epoch: register.document.epoch } as const;
+        this.#post(node, from, { ...pong, heights: [] });
+        return;
+      }
+      case 'pong':
+        noteAnswer(life, from, message.request);
+        life.register?.onAnswered(from, message.request, message.epoch);
+        return;
       default:
         return life.register?.onMessage(from, message as RegisterMessage);
     }
@@ -363,6 +474,11 @@ export class Model {
   #name(): string {
     return nameOf(this.#options.seed, ++this.#names);
   }
+}
+
+/** Answers come in any order. */
+function noteAnswer({ answered, pings }: Life, from: NodeId, request: number): void {
+  answered.set(from, Math.max(answered.get(from) ?? 0, pings.get(request) ?? 0));
 }
 
 /** Mulberry32. */

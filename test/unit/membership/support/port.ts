@@ -33,9 +33,7 @@ export function createPort(): FakePort {
     connect: (node, address) => void port.connected.push([node, address]),
     keepVote: (vote) => void port.votes.push(vote),
     keepDocument: (document) => void port.documents.push(document),
-    readStore: () => {
-      port.reads += 1;
-    },
+    readStore: () => port.reads++,
     swapStore: (index, text) => void port.swaps.push({ index, text }),
     keepCluster: (cluster) => void port.clusters.push(cluster),
     takeSent: () => sent.splice(0),
