@@ -126,7 +126,7 @@ function remarksOn(report: NodeReport): string[] {
 
 const STANDINGS: Readonly<Record<string, string>> = {
   lost: 'misses the cluster document in Consul; it is written anew once a majority of the nodes answers',
-  foreign: 'finds the document of another cluster in Consul: is --consul-name right?',
+  foreign: 'finds the document of another cluster in Consul, and leaves it alone: look at --consul-name',
 };
 
 /** What is not as it should be between the node and Consul, where it uses it; only changes of the cluster need that. */
