@@ -97,7 +97,9 @@ describeWithServices('npm run cluster', ['rabbitmq', 'consul', 'haproxy'], () =>
     }
 
     const consul = consulHttp({ url: urlsOf(stage.folder, 'consul')[0]! });
-    expect(await whyNotListed(consul, urls)).toEqual([]);
+    // Consul looks once a second: a node that serves may not have been looked at yet.
+    const isListed = async (): Promise<boolean> => (await whyNotListed(consul, urls)).length === 0;
+    await waitUntil('all nodes are listed and pass their checks', isListed, 30_000);
     const { json } = await callRondo(['ring', '--url', endpoint], {
       cleanup: stage.cleanup,
       timeoutMs: 20_000,
