@@ -1,5 +1,4 @@
 import { readFile } from 'node:fs/promises';
-import { performance } from 'node:perf_hooks';
 import type { Lane } from '../core/protocol/envelope.js';
 import type { Message } from '../core/protocol/messages.js';
 import type { NodeId } from '../core/types.js';
@@ -15,7 +14,7 @@ import { openLink } from './amqp-bus/link.js';
 import { createReturned } from './amqp-bus/returned.js';
 import { createSenders } from './amqp-bus/senders.js';
 import { parseBrokerUrl } from './amqp-bus/url.js';
-import { createReporter } from './bus/reporter.js';
+import { createContext } from './bus/context.js';
 import { createReturns, type Returns } from './bus/returns.js';
 import { laneOf, sizeOf } from './bus/sizing.js';
 import { startTicking } from './bus/ticking.js';
@@ -74,7 +73,9 @@ export async function openAmqpBus(options: AmqpBusOptions, handlers: BusHandlers
   const returns = createReturns(handlers);
   const links = new Map<NodeId, Link>();
   const byNonce: LinksByNonce = new Map();
-  const context = createContext(options, (id) => options.admitsStrangers === true || links.has(id), returns);
+  const tuning = { ...DEFAULT_TUNING, ...options.tuning };
+  const admits = (id: NodeId) => options.admitsStrangers === true || links.has(id);
+  const context = createContext(options, tuning, admits, returns);
   const phase = { closing: false };
   const onMessage: BusHandlers['onMessage'] = (from, message, remainingMs) => {
     if (!phase.closing) handlers.onMessage(from, message, remainingMs);
@@ -141,27 +142,6 @@ function connect({ context, broker, links, byNonce, phase }: BusState, node: Nod
     return;
   }
   links.set(node, openLink(context, broker, byNonce, node));
-}
-
-function createContext(
-  options: AmqpBusOptions,
-  admits: (id: NodeId) => boolean,
-  returns: Returns,
-): BusContext {
-  const { self, clusterId, incarnation, epoch, secret } = options;
-  const nowMs = () => performance.now();
-  const report = createReporter(options.log, options.metrics, nowMs);
-  return {
-    node: { self, clusterId, incarnation, epoch, secret },
-    tuning: { ...DEFAULT_TUNING, ...options.tuning },
-    report,
-    nowMs,
-    admits: (id) => id !== self && admits(id),
-    giveBack: (to, message) => {
-      report.unroutable();
-      returns.add(to, message);
-    },
-  };
 }
 
 function send(state: BusState, to: NodeId, message: Message, remainingMs: number, bulk: boolean): void {

@@ -1,10 +1,9 @@
-import { performance } from 'node:perf_hooks';
 import type { Lane } from '../core/protocol/envelope.js';
 import type { Message } from '../core/protocol/messages.js';
 import type { NodeId } from '../core/types.js';
 import type { Bus, BusHandlers, PeerState } from '../ports/bus.js';
 import type { Log, Metrics } from '../ports/telemetry.js';
-import { createReporter } from './bus/reporter.js';
+import { createContext } from './bus/context.js';
 import { createReturns, type Returns } from './bus/returns.js';
 import { laneOf, sizeOf } from './bus/sizing.js';
 import { startTicking } from './bus/ticking.js';
@@ -67,7 +66,9 @@ export async function openTcpBus(options: TcpBusOptions, handlers: BusHandlers):
   const addresses = [...options.peers].filter(([id]) => id !== self).map(parsePeer);
   const returns = createReturns(handlers);
   const links = new Map<NodeId, PeerLinks>();
-  const context = createContext(options, (id) => options.admitsStrangers === true || links.has(id), returns);
+  const tuning = { ...DEFAULT_TUNING, ...options.tuning };
+  const admits = (id: NodeId) => options.admitsStrangers === true || links.has(id);
+  const context = createContext(options, tuning, admits, returns);
   const phase = { closing: false };
   const onMessage: BusHandlers['onMessage'] = (from, message, remainingMs) => {
     if (!phase.closing) handlers.onMessage(from, message, remainingMs);
@@ -79,7 +80,7 @@ export async function openTcpBus(options: TcpBusOptions, handlers: BusHandlers):
   const inbound = await openInbound(context, { host, port }, onMessage, onPeer);
   for (const { id, address } of addresses) links.set(id, openLinks(context, id, address));
   const parts = () => [inbound, ...[...links.values()].flatMap(linksTo)];
-  const { tuning, nowMs, report } = context;
+  const { nowMs, report } = context;
   const stopTicking = startTicking(tuning, nowMs, parts, () => report.flush());
   const state: BusState = { context, links, inbound, returns, stopTicking, phase };
   let closed: Promise<void> | undefined;
@@ -127,27 +128,6 @@ function hostPortOf({ report }: BusContext, text: string): HostPort | undefined 
 
 function parsePeer([id, text]: readonly [NodeId, string]) {
   return { id, address: parseHostPort(text) };
-}
-
-function createContext(
-  options: TcpBusOptions,
-  admits: (id: NodeId) => boolean,
-  returns: Returns,
-): BusContext {
-  const { self, clusterId, incarnation, epoch, secret } = options;
-  const nowMs = () => performance.now();
-  const report = createReporter(options.log, options.metrics, nowMs);
-  return {
-    node: { self, clusterId, incarnation, epoch, secret },
-    tuning: { ...DEFAULT_TUNING, ...options.tuning },
-    report,
-    nowMs,
-    admits: (id) => id !== self && admits(id),
-    giveBack: (to, message) => {
-      report.unroutable();
-      returns.add(to, message);
-    },
-  };
 }
 
 function send(state: BusState, to: NodeId, message: Message, remainingMs: number, bulk: boolean): void {

@@ -1,10 +1,8 @@
 import type { Lane } from '../../core/protocol/envelope.js';
-import type { Message } from '../../core/protocol/messages.js';
 import type { NodeId } from '../../core/types.js';
-import type { LocalNode } from '../bus/localNode.js';
+import type { SharedContext } from '../bus/context.js';
 import type { WaitingLimits } from '../bus/outgoing.js';
 import { WAITING_LIMITS } from '../bus/outgoing.js';
-import type { Reporter } from '../bus/reporter.js';
 
 /** Times and bounds of a bus. The defaults are what a cluster runs with; tests shorten the times. */
 export interface AmqpBusTuning {
@@ -50,18 +48,7 @@ export const DEFAULT_TUNING: AmqpBusTuning = {
 
 export const LANES: readonly Lane[] = ['fast', 'large', 'bulk'];
 
-/** What the parts of one bus share. */
-export interface BusContext {
-  readonly node: LocalNode;
-  readonly tuning: AmqpBusTuning;
-  readonly report: Reporter;
-  /** Monotonic. */
-  readonly nowMs: () => number;
-  /** Whether another node may send to this one. */
-  readonly admits: (id: NodeId) => boolean;
-  /** Returns a message as unroutable, later. */
-  readonly giveBack: (to: NodeId, message: Message) => void;
-}
+export type BusContext = SharedContext<AmqpBusTuning>;
 
 /** The way to other nodes, as far as it is open. */
 export interface Carrier {

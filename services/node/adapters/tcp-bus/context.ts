@@ -1,9 +1,6 @@
-import type { Message } from '../../core/protocol/messages.js';
-import type { NodeId } from '../../core/types.js';
-import type { LocalNode } from '../bus/localNode.js';
+import type { SharedContext } from '../bus/context.js';
 import type { WaitingLimits } from '../bus/outgoing.js';
 import { WAITING_LIMITS } from '../bus/outgoing.js';
-import type { Reporter } from '../bus/reporter.js';
 
 /** Times and bounds of a bus. The defaults are what a cluster runs with; tests shorten the times. */
 export interface TcpBusTuning {
@@ -39,15 +36,4 @@ export const DEFAULT_TUNING: TcpBusTuning = {
   backlogBytes: 1024 * 1024,
 };
 
-/** What the parts of one bus share. */
-export interface BusContext {
-  readonly node: LocalNode;
-  readonly tuning: TcpBusTuning;
-  readonly report: Reporter;
-  /** Monotonic. */
-  readonly nowMs: () => number;
-  /** Whether another node may send to this one. */
-  readonly admits: (id: NodeId) => boolean;
-  /** Returns a message as unroutable, later. */
-  readonly giveBack: (to: NodeId, message: Message) => void;
-}
+export type BusContext = SharedContext<TcpBusTuning>;
