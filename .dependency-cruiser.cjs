@@ -6,7 +6,10 @@
 const NODE = '^services/node';
 const CORE = `${NODE}/core`;
 
-const VOCABULARY = [`${CORE}/(types|errors|assert)[.]ts$`, `${CORE}/protocol/(bytes|latin1)[.]ts$`];
+const VOCABULARY = [
+  `${CORE}/(types|errors|assert|churningMap)[.]ts$`,
+  `${CORE}/protocol/(bytes|latin1)[.]ts$`,
+];
 const ALGEBRA = [`${CORE}/(ring|versioning)/`];
 // What clients must show, and the file that nodes know it by.
 const TOKENS = `${NODE}/tokens/`;
@@ -37,7 +40,7 @@ const PACKAGE_OWNERS = {
 const CORE_PARTS = [
   {
     name: 'core-vocabulary',
-    from: `${CORE}/(?:(?:types|errors|assert)[.]ts$|protocol/(?:bytes|latin1)[.]ts$)`,
+    from: `${CORE}/(?:(?:types|errors|assert|churningMap)[.]ts$|protocol/(?:bytes|latin1)[.]ts$)`,
     may: VOCABULARY,
   },
   { name: 'core-ring', from: `${CORE}/ring/`, may: [...VOCABULARY, `${CORE}/ring/`] },

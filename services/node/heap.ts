@@ -7,8 +7,11 @@ import { setFlagsFromString } from 'node:v8';
  */
 const GROWTH = '--heap-growing-percent=20';
 
-/** What Node.js itself has to be started with; a running V8 takes no other size of its young generation. */
-export const NODE_FLAGS: readonly string[] = ['--max-semi-space-size=4'];
+/**
+ * What Node.js itself has to be started with; a running V8 takes no other size of its young generation. With a quarter of it,
+ * requests at full load are copied twice and cost a fifth more.
+ */
+export const NODE_FLAGS: readonly string[] = ['--max-semi-space-size=16'];
 
 /** To be called first of all. A V8 that does not know the flag goes on without it. */
 export function keepHeapSmall(): void {

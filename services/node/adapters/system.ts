@@ -23,11 +23,11 @@ export function systemEntropy(): Entropy {
 }
 
 /** A request asks for the digest of its key some four times on each node that it meets, and hot keys come again. */
-const DIGESTS_KEPT = { keysMax: 16_384, keyBytesMax: 1024 * 1024 } as const;
+const DIGESTS_KEPT = { keysMax: 2048, keyBytesMax: 256 * 1024 } as const;
 
 /** A key is a binary string, so that it is hashed as latin1, one byte a character. Digests are shared: nobody changes one. */
 export function nodeDigests(): Digests {
-  const known = new Map<Key, Uint8Array>();
+  let known = new Map<Key, Uint8Array>();
   let keyBytes = 0;
   return {
     md5: (key) => {
@@ -36,7 +36,7 @@ export function nodeDigests(): Digests {
       const digest = md5(key);
       keyBytes += key.length;
       if (known.size >= DIGESTS_KEPT.keysMax || keyBytes > DIGESTS_KEPT.keyBytesMax) {
-        known.clear();
+        known = new Map();
         keyBytes = key.length;
       }
       known.set(key, digest);

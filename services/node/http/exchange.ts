@@ -51,7 +51,8 @@ export interface Exchanges {
 
 interface Connection {
   readonly serve: (exchange: Exchange) => void;
-  readonly live: Set<Exchange>;
+  /** Few, and mostly one. */
+  live: Exchange[];
   current: Exchange | undefined;
   /** Pipelined requests that wait for their turn. */
   line: Exchange[];
@@ -77,9 +78,7 @@ export function createExchanges(room: Room, meter: Meter, lingerMs: number): Exc
     exchange.gone = true;
     release(exchange);
     const connection = byConnection.get(exchange.request.socket);
-    connection?.live.delete(exchange);
-    if (connection?.current === exchange) serveNext(connection);
-    if (connection) endBroken(connection);
+    if (connection) forget(connection, exchange);
   }
 
   return {
@@ -93,7 +92,7 @@ export function createExchanges(room: Room, meter: Meter, lingerMs: number): Exc
     },
     open(request, response) {
       const exchange = newExchange(request, response, lingerMs);
-      byConnection.get(request.socket)?.live.add(exchange);
+      byConnection.get(request.socket)?.live.push(exchange);
       response.once('finish', () => leave(exchange));
       if (closing) markLast(exchange);
       return exchange;
@@ -118,13 +117,13 @@ export function createExchanges(room: Room, meter: Meter, lingerMs: number): Exc
       for (const { live } of byConnection.values()) live.forEach(markLast);
     },
     closeIdle() {
-      for (const [socket, { live }] of byConnection) if (live.size === 0) socket.destroy();
+      for (const [socket, { live }] of byConnection) if (live.length === 0) socket.destroy();
     },
   };
 }
 
 function newConnection(serve: Connection['serve']): Connection {
-  return { serve, live: new Set(), current: undefined, line: [], broken: undefined };
+  return { serve, live: [], current: undefined, line: [], broken: undefined };
 }
 
 function takeTurn(connection: Connection, exchange: Exchange): boolean {
@@ -136,6 +135,12 @@ function takeTurn(connection: Connection, exchange: Exchange): boolean {
   connection.current = exchange;
   connection.serve(exchange);
   return true;
+}
+
+function forget(connection: Connection, exchange: Exchange): void {
+  connection.live = connection.live.filter((one) => one !== exchange);
+  if (connection.current === exchange) serveNext(connection);
+  endBroken(connection);
 }
 
 function serveNext(connection: Connection): void {
@@ -153,7 +158,7 @@ function takeUnfinished(connection: Connection): readonly Exchange[] {
 
 function endBroken({ broken, live }: Connection): void {
   const isOwed = ({ reading, request }: Exchange): boolean => !reading || request.complete;
-  if (!broken?.onAnswered || [...live].some(isOwed)) return;
+  if (!broken?.onAnswered || live.some(isOwed)) return;
   const { onAnswered } = broken;
   broken.onAnswered = undefined;
   onAnswered();

@@ -1,4 +1,5 @@
 import { assertNever } from '../core/assert.js';
+import { ChurningMap } from '../core/churningMap.js';
 import {
   type Effect,
   type NodeEvent,
@@ -72,7 +73,7 @@ class NodeRuntime implements Runtime {
   readonly busHandlers: BusHandlers;
   readonly registryHandlers: RegistryHandlers;
   readonly #options: RuntimeOptions;
-  readonly #callers = new Map<Ticket, Caller>();
+  readonly #callers = new ChurningMap<Ticket, Caller>();
   readonly #scans: OpenScans;
   readonly #queue: NodeEvent[] = [];
   #bus: Bus | undefined;
@@ -199,21 +200,22 @@ class NodeRuntime implements Runtime {
 
   #dispatch(event: NodeEvent): void {
     if (this.#broken) return;
-    this.#queue.push(event);
-    if (this.#bus && !this.#draining) this.#drain();
+    if (this.#bus && !this.#draining) this.#drain(event);
+    else this.#queue.push(event);
   }
 
   /** Ports may answer at once, from inside an effect: their events join the queue and wait for their turn. */
-  #drain(): void {
+  #drain(first?: NodeEvent): void {
     this.#draining = true;
     try {
+      if (first) this.#step(first);
       // Also visits what is pushed meanwhile.
       for (const event of this.#queue) this.#step(event);
     } catch (error) {
       this.#broken = true;
       this.#options.onBug(error);
     } finally {
-      this.#queue.length = 0;
+      if (this.#queue.length > 0) this.#queue.length = 0;
       this.#draining = false;
     }
   }

@@ -22,6 +22,20 @@ describe('bytes', () => {
     );
   });
 
+  it('writers do not write into what others have written, whatever room they began with', () => {
+    const rooms = fc.array(fc.constantFrom(0, 1, 8, 64, 500, 1024, 1025), { minLength: 2, maxLength: 300 });
+    fc.assert(
+      fc.property(rooms, fc.nat(1100), (all, length) => {
+        const writers = all.map((room) => new ByteWriter(room));
+        for (let i = 0; i < length; i++) writers.forEach((writer, n) => writer.u8((n + i) % 256));
+        writers.forEach((writer, n) => {
+          expect(writer.bytes()).toEqual(Uint8Array.from({ length }, (_, i) => (n + i) % 256));
+        });
+      }),
+      { numRuns: 20 },
+    );
+  });
+
   it.each([
     ['beyond the safe ones', [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x10]],
     ['padded in its second byte', [0x81, 0x00]],

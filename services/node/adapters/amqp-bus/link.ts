@@ -115,10 +115,16 @@ function send(link: LinkState, lane: Lane, waiting: Waiting): void {
   else link.context.giveBack(link.peer, waiting.message);
 }
 
+/**
+ * Not in this turn of the event loop but in the next one, so that what has come in meanwhile travels along: an envelope
+ * costs the broker and both ends far more than another message in it. A loop that has nothing to do turns at once.
+ */
 function schedulePump(link: LinkState): void {
   link.pump ??= setImmediate(() => {
-    link.pump = undefined;
-    pump(link);
+    link.pump = setImmediate(() => {
+      link.pump = undefined;
+      pump(link);
+    });
   });
 }
 

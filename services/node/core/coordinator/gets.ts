@@ -89,7 +89,9 @@ export class Gets {
       hedgeAtMs: hedges ? this.#outbox.now.monotonicMs + HEDGE_AFTER_MS : Infinity,
       bytes: GET_BYTES,
       state: step.state,
-      ...{ wanted, since, again: new Again() },
+      wanted,
+      since,
+      again: new Again(),
     };
     this.#hedges = Math.min(HEDGES.savedMax, this.#hedges + HEDGES.perGet);
     this.#live.add(number, live);

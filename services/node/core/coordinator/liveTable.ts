@@ -1,3 +1,5 @@
+import { ChurningMap } from '../churningMap.js';
+
 /** What every entry of a table of requests says of itself. */
 export interface Timed {
   readonly deadlineMs: number;
@@ -26,7 +28,7 @@ export class Budget {
  * request (I11).
  */
 export class LiveTable<T extends Timed> {
-  readonly #entries = new Map<number, T>();
+  readonly #entries = new ChurningMap<number, T>();
   readonly #budget: Budget;
 
   constructor(budget: Budget) {
@@ -65,15 +67,12 @@ export class LiveTable<T extends Timed> {
 
   /** All requests, oldest first. */
   numbers(): readonly number[] {
-    return [...this.#entries.keys()];
+    return this.#entries.keys();
   }
 
   /** Requests whose deadline has come, oldest first. */
   expired(nowMs: number): readonly number[] {
-    const due: number[] = [];
-    for (const [request, entry] of this.#entries) {
-      if (entry.deadlineMs <= nowMs) due.push(request);
-    }
-    return due;
+    const due = this.#entries.entries().filter(([, entry]) => entry.deadlineMs <= nowMs);
+    return due.map(([request]) => request);
   }
 }

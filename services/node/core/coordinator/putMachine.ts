@@ -92,7 +92,8 @@ type Cell<P extends PutState['phase'], T extends PutEvent['type']> = (
 type Table = { readonly [P in PutState['phase']]: { readonly [T in PutEvent['type']]: Cell<P, T> } };
 
 export function startPut(set: WriteSet): PutState {
-  return { phase: 'resolving', ...set };
+  const { wanted, self, others, fallbacks } = set;
+  return { phase: 'resolving', wanted, self, others, fallbacks };
 }
 
 export function stepPut(state: PutState, event: PutEvent): PutStep {

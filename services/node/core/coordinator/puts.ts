@@ -50,8 +50,8 @@ interface LivePut extends CoordinatedPut {
   set: WriteSet;
   /** The epoch in which the replicas last changed, as of the set (R9). */
   since: number;
-  /** To whom the record went last. */
-  readonly sent: Map<NodeId, Destination>;
+  /** To whom the record went, in order. */
+  sent: readonly Destination[];
   readonly again: Again;
   written: { readonly record: VersionedRecord; readonly dot: Dot } | undefined;
 }
@@ -63,6 +63,8 @@ interface Settling {
   readonly bytes: 0;
   state: PutState;
 }
+
+const NOT_SENT: readonly Destination[] = [];
 
 /** What a live PUT costs: its value, twice while it is resolved, and the rest. */
 export function putBytes(put: PutRequest): number {
@@ -100,9 +102,17 @@ export class Puts {
   /** The caller then has {@link Puts.resolve} called with the newest record here. */
   open(number: RequestNumber, put: CoordinatedPut, set: WriteSet, since: number): void {
     this.#live.add(number, {
-      ...put,
-      ...{ set, since, state: startPut(set), bytes: putBytes(put.put), written: undefined },
-      ...{ sent: new Map(), again: new Again() },
+      origin: put.origin,
+      put: put.put,
+      context: put.context,
+      deadlineMs: put.deadlineMs,
+      bytes: putBytes(put.put),
+      state: startPut(set),
+      set,
+      since,
+      sent: NOT_SENT,
+      again: new Again(),
+      written: undefined,
     });
   }
 
@@ -222,19 +232,11 @@ export class Puts {
   #replicate(number: RequestNumber, live: LivePut, { to, record }: NonNullable<PutStep['send']>): void {
     const { key } = live.put;
     const { since } = live;
-    for (const destination of to) {
-      const { node, hintFor } = destination;
-      const message = {
-        type: 'write',
-        request: number,
-        key,
-        since,
-        record,
-        ...(hintFor && { hintFor }),
-      } as const;
+    live.sent = live.sent.length === 0 ? to : [...live.sent, ...to];
+    for (const { node, hintFor } of to) {
+      const write = { type: 'write', request: number, key, since, record } as const;
       if (hintFor !== undefined) this.#outbox.observe('standInAsked');
-      live.sent.set(node, destination);
-      this.#outbox.send(node, message, live.deadlineMs);
+      this.#outbox.send(node, hintFor === undefined ? write : { ...write, hintFor }, live.deadlineMs);
     }
   }
 
@@ -242,7 +244,9 @@ export class Puts {
     const live = this.#live.get(number);
     if (live?.state.phase !== 'replicating') return;
     const { record } = live.state;
-    const to = live.again.take(nowMs).flatMap((node) => live.sent.get(node) ?? []);
+    const to = live.again
+      .take(nowMs)
+      .flatMap((node) => live.sent.findLast((destination) => destination.node === node) ?? []);
     this.#replicate(number, live, { to, record });
   }
 

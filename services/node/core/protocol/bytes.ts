@@ -19,13 +19,32 @@ const utf8 = {
 /** Below it, integers are taken apart and put together with integer arithmetic: a third of the time. */
 const SMALL = 2 ** 28;
 
+/**
+ * Writers of small things cut their room from a larger piece: memory of its own costs each more than what it writes. Who
+ * keeps what was written keeps the piece.
+ */
+const PIECE_BYTES = 64 * 1024;
+const CUT_BYTES_MAX = 1024;
+let piece = new Uint8Array(0);
+let used = 0;
+
+function roomOf(bytes: number): Uint8Array {
+  if (bytes > CUT_BYTES_MAX) return new Uint8Array(bytes);
+  if (used + bytes > piece.length) {
+    piece = new Uint8Array(PIECE_BYTES);
+    used = 0;
+  }
+  used += bytes;
+  return piece.subarray(used - bytes, used);
+}
+
 export class ByteWriter {
   #bytes: Uint8Array;
   #length = 0;
 
   /** Begins with room for so many bytes, or in memory that is handed over. */
   constructor(room: number | Uint8Array = 256) {
-    this.#bytes = typeof room === 'number' ? new Uint8Array(room) : room;
+    this.#bytes = typeof room === 'number' ? roomOf(room) : room;
   }
 
   get length(): number {

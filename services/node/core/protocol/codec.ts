@@ -173,10 +173,7 @@ function writeHeights(out: ByteWriter, heights: readonly NodeHeight[]): void {
 function readBody(type: Message['type'], request: RequestNumber, input: ByteReader): Message {
   switch (type) {
     case 'read':
-      return {
-        ...{ type, request, key: readKey(input), since: input.varint() },
-        strict: STRICTNESS.read(input) === 'strict',
-      };
+      return readRead(request, readKey(input), input.varint(), input);
     case 'readReply':
       return { type, request, answer: readReadAnswer(input) };
     case 'write':
@@ -206,6 +203,10 @@ function readBody(type: Message['type'], request: RequestNumber, input: ByteRead
     default:
       return readMembership(type, request, input);
   }
+}
+
+function readRead(request: RequestNumber, key: Key, since: number, input: ByteReader): Message {
+  return { type: 'read', request, key, since, strict: STRICTNESS.read(input) === 'strict' };
 }
 
 function readWrite(request: RequestNumber, key: Key, since: number, input: ByteReader): Message {

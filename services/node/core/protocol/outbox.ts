@@ -58,7 +58,8 @@ export class Outbox {
   /** `counter`: the highest that this node has used (R2). */
   store(key: Key, record: VersionedRecord, counter: number, mends: boolean): StoreId {
     const store = ++this.#lastStore;
-    this.#effects.push({ type: 'store', store, key, record, counter, ...(mends && { mends }) });
+    const effect = { type: 'store', store, key, record, counter } as const;
+    this.#effects.push(mends ? { ...effect, mends } : effect);
     return store;
   }
 

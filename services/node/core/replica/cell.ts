@@ -75,6 +75,7 @@ export interface Writes {
 
 /** A store on its way. */
 export interface Batch extends Writes {
+  readonly store: StoreId;
   /** Of a sound key: its records before and after; none for what lies beside damage that no earlier store mends. */
   readonly change:
     { readonly before: VersionedRecord | undefined; readonly after: VersionedRecord | undefined } | undefined;
@@ -87,19 +88,21 @@ export interface Cell {
   /** Newest in memory. */
   record: VersionedRecord | undefined;
   readonly queue: Operation[];
-  /** By store, oldest first. */
-  readonly batches: Map<StoreId, Batch>;
+  /** Oldest first. */
+  batches: readonly Batch[];
   newestStore: StoreId | undefined;
   /** Of all merges that wait here. */
   bytes: number;
 }
+
+const NO_BATCHES: readonly Batch[] = [];
 
 export function newCell(): Cell {
   return {
     status: 'loading',
     record: undefined,
     queue: [],
-    batches: new Map(),
+    batches: NO_BATCHES,
     newestStore: undefined,
     bytes: 0,
   };

@@ -1,3 +1,4 @@
+import { ChurningMap } from '../churningMap.js';
 import type { ReadResult, StoreId } from '../protocol/events.js';
 import type { RequestNumber } from '../protocol/messages.js';
 import type { Dot, Key, VersionedRecord } from '../types.js';
@@ -22,7 +23,7 @@ import {
  */
 
 export class Cells {
-  readonly #cells = new Map<Key, Cell>();
+  readonly #cells = new ChurningMap<Key, Cell>();
   readonly #port: CellPort;
   readonly #bytesMax: number;
   #bytes = 0;
@@ -87,9 +88,9 @@ export class Cells {
 
   onStored(key: Key, store: StoreId): void {
     const cell = this.#cells.get(key);
-    const batch = cell?.batches.get(store);
-    if (!cell || !batch) return;
-    cell.batches.delete(store);
+    const batch = cell && batchOf(cell, store);
+    if (!batch) return;
+    cell.batches = cell.batches.filter((one) => one !== batch);
     this.#release(cell, batch.bytes);
     this.#noteDurable(key, cell, batch);
     this.#settle(batch.waiters, batch.change || batch.mends ? 'durable' : 'partial');
@@ -102,11 +103,11 @@ export class Cells {
    */
   onStoreFailed(key: Key, store: StoreId): void {
     const cell = this.#cells.get(key);
-    if (!cell?.batches.has(store)) return;
+    if (!cell || !batchOf(cell, store)) return;
     cell.status = 'failing';
     this.#port.doubted(key);
-    const lost = [...cell.batches].filter(([id]) => id >= store).map(([, batch]) => batch);
-    cell.batches.delete(store);
+    const lost = cell.batches.filter((batch) => batch.store >= store);
+    cell.batches = cell.batches.filter((batch) => batch.store !== store);
     for (const batch of lost) {
       this.#release(cell, batch.bytes);
       batch.bytes = 0;
@@ -161,7 +162,7 @@ export class Cells {
   /** A write on its way to the disk may be one that a coordinator counts on: it will be handed over in its turn. */
   #drop(key: Key, cell: Cell, isThat: (record: VersionedRecord) => boolean): void {
     if (!cell.record || !isThat(cell.record)) return;
-    if (cell.batches.size > 0 || !this.#port.mayDrop(key)) return;
+    if (cell.batches.length > 0 || !this.#port.mayDrop(key)) return;
     const change = cell.status === 'sound' ? { before: cell.record, after: undefined } : undefined;
     this.#forget(key, cell, { waiters: [], bytes: 0, change, mends: cell.status === 'damaged' });
   }
@@ -169,7 +170,7 @@ export class Cells {
   #mend(key: Key, cell: Cell): void {
     if (cell.status !== 'damaged') {
       // An earlier attempt failed, and is on the disk after all.
-      if (cell.batches.size === 0) this.#port.mended(key);
+      if (cell.batches.length === 0) this.#port.mended(key);
       return;
     }
     const { record } = cell;
@@ -179,14 +180,17 @@ export class Cells {
       this.#forget(key, cell, batch);
       return;
     }
-    cell.newestStore = this.#port.store(key, record, true);
-    cell.batches.set(cell.newestStore, batch);
+    this.#await(cell, this.#port.store(key, record, true), batch);
   }
 
-  #forget(key: Key, cell: Cell, batch: Batch): void {
+  #forget(key: Key, cell: Cell, batch: Omit<Batch, 'store'>): void {
     cell.record = undefined;
-    cell.newestStore = this.#port.drop(key);
-    cell.batches.set(cell.newestStore, batch);
+    this.#await(cell, this.#port.drop(key), batch);
+  }
+
+  #await(cell: Cell, store: StoreId, { waiters, bytes, change, mends }: Omit<Batch, 'store'>): void {
+    cell.newestStore = store;
+    cell.batches = [...cell.batches, { store, waiters, bytes, change, mends }];
   }
 
   /** While the cell fails, even what is durable was built on something that may not be. */
@@ -210,11 +214,11 @@ export class Cells {
     if (record !== cell.record) {
       const change = cell.status === 'sound' ? { before: cell.record, after: record } : undefined;
       cell.record = record;
-      cell.newestStore = this.#port.store(key, record, false);
-      cell.batches.set(cell.newestStore, { ...batch, change, mends: false });
+      const { waiters, bytes } = batch;
+      this.#await(cell, this.#port.store(key, record, false), { waiters, bytes, change, mends: false });
       return;
     }
-    const underway = cell.newestStore === undefined ? undefined : cell.batches.get(cell.newestStore);
+    const underway = cell.newestStore === undefined ? undefined : batchOf(cell, cell.newestStore);
     if (underway) {
       underway.waiters.push(...batch.waiters);
       underway.bytes += batch.bytes;
@@ -251,7 +255,7 @@ export class Cells {
   }
 
   #dropIfIdle(key: Key, cell: Cell): void {
-    if (cell.status !== 'loading' && cell.batches.size === 0 && this.#cells.get(key) === cell)
+    if (cell.status !== 'loading' && cell.batches.length === 0 && this.#cells.get(key) === cell)
       this.#remove(key, cell);
   }
 
@@ -265,4 +269,8 @@ export class Cells {
     cell.bytes -= bytes;
     this.#bytes -= bytes;
   }
+}
+
+function batchOf(cell: Cell, store: StoreId): Batch | undefined {
+  return cell.batches.find((batch) => batch.store === store);
 }
