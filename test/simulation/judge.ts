@@ -1,7 +1,7 @@
 import type { ClusterDocument, Key } from '../../services/node/core/types.js';
 import { EMPTY_CLOCK, mergeClocks } from '../../services/node/core/versioning/clock.js';
 import { checkCompleteness, checkDurability, checkPunctuality } from './checkers/answers.js';
-import { checkConvergence } from './checkers/convergence.js';
+import { checkConvergence, isForgetting } from './checkers/convergence.js';
 import { createDocumentChecker } from './checkers/documents.js';
 import { createRebuildChecker } from './checkers/rebuilds.js';
 import { createDotLedger } from './checkers/dots.js';
@@ -29,6 +29,8 @@ export interface Judge {
   final(request: Request, answer: Answer): void;
   /** A process that was left alone: nothing may be left of its requests (I11). */
   atRest(machine: Machine): void;
+  /** Replicas differ, by what some of them have just forgotten and the others are about to: nothing else. */
+  isForgetting(machines: readonly Machine[], keys: readonly Key[]): boolean;
   /** Everything was well for long enough. */
   converged(machines: readonly Machine[], keys: readonly Key[], registry?: SimulatedRegistry): void;
   conclude(): void;
@@ -122,6 +124,9 @@ export function createJudge(
       checkRest(scene, machine);
       hints.atRest(machine);
       disks.atRest(machine);
+    },
+    isForgetting: (machines, keys) => {
+      return isForgetting(scene, machines, keys, { ...plan.limits, graceMs: plan.tombstoneGraceMs });
     },
     converged: (machines, keys, registry) => {
       if (registry) stored.converged(registry, machines);

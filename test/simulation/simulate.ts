@@ -49,14 +49,12 @@ export async function simulate(plan: Plan, options: SimulationOptions = {}): Pro
   await schedule.run(schedule.nowMs + drainMs(plan));
   // Reads would mend what repair has not.
   await expectQuiet(world);
-  world.judge.converged(
-    world.machines,
-    Array.from({ length: plan.keys }, (_, i) => keyOf(i)),
-    world.registry,
-  );
+  const keys = Array.from({ length: plan.keys }, (_, i) => keyOf(i));
+  await betweenReapings(world, () => world.judge.isForgetting(world.machines, keys));
+  world.judge.converged(world.machines, keys, world.registry);
   await readEverything(counts.world);
   await schedule.run(schedule.nowMs + settleMs(plan));
-  await betweenReapings(world);
+  await betweenReapings(world, () => isStoring(world));
   for (const machine of world.machines) world.judge.atRest(machine);
   await stopAll(world);
   world.judge.conclude();
@@ -154,10 +152,13 @@ function healCore(world: World, faults: Faults): () => void {
 const LOOKS = 20;
 const LOOK_MS = 100;
 
-/** What has expired is reaped whenever that is: one such store may be under way at any moment, but not at all of them. */
-async function betweenReapings({ schedule, machines }: World): Promise<void> {
-  const isStoring = (): boolean => machines.some(({ life }) => (life?.node.sizes().cells ?? 0) > 0);
-  for (let looks = 0; looks < LOOKS && isStoring(); looks++) await schedule.run(schedule.nowMs + LOOK_MS);
+/** What has expired is reaped whenever that is: it may be so at any moment, but not at all of them. */
+async function betweenReapings({ schedule }: World, isReaping: () => boolean): Promise<void> {
+  for (let looks = 0; looks < LOOKS && isReaping(); looks++) await schedule.run(schedule.nowMs + LOOK_MS);
+}
+
+function isStoring({ machines }: World): boolean {
+  return machines.some(({ life }) => (life?.node.sizes().cells ?? 0) > 0);
 }
 
 function healAll(world: World, faults: Faults): void {

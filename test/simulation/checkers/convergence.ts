@@ -1,7 +1,9 @@
-import type { ClusterDocument, Key, NodeId } from '../../../services/node/core/types.js';
+import type { ClusterDocument, Key, NodeId, VersionedRecord } from '../../../services/node/core/types.js';
 import { documentText } from '../../../services/node/core/membership/documentText.js';
-import { recordBytes } from '../../../services/node/core/versioning/record.js';
+import { reapableOf, type ReapRules } from '../../../services/node/core/repair/reapable.js';
+import { EMPTY_RECORD, recordBytes, sameRecord } from '../../../services/node/core/versioning/record.js';
 import { decodeRecord } from '../../../services/node/core/versioning/recordCodec.js';
+import { trimmed } from '../../../services/node/core/versioning/trim.js';
 import type { Directory } from '../directory.js';
 import { isComplete, type Machine } from '../machine.js';
 import { nameOf } from './dots.js';
@@ -20,11 +22,10 @@ export function checkConvergence(
   checkDocuments(scene, machines);
   checkRebuilt(scene, machines);
   for (const key of keys) {
-    if (machines.some(({ directory }) => isTooLarge(directory, key, cellBytesMax))) continue;
+    if (!isJudged(scene, machines, key, cellBytesMax)) continue;
     const primaries = scene.primaries(key);
-    const holders = machines.filter(({ id }) => primaries.includes(id)).filter(isComplete);
+    const holders = replicasOf(scene, machines, key);
     const damaged = holders.filter(({ directory }) => directory.quarantined.has(key));
-    if (holders.length < primaries.length) continue;
     const majority = Math.floor(primaries.length / 2) + 1;
     // With fewer sound copies nobody can know what was acknowledged.
     const isEnough = holders.length - damaged.length >= primaries.length - majority + 1;
@@ -33,8 +34,7 @@ export function checkConvergence(
     }
     // Nor is what another keeps for a damaged replica handed over to it.
     if (damaged.length > 0) continue;
-    const contents = holders.map(({ directory }) => Buffer.from(directory.records.get(key) ?? []));
-    if (contents.some((bytes) => !bytes.equals(contents[0]!))) {
+    if (differ(holders, key)) {
       const who = holders.map(({ id, directory }) => `${id} has ${clockOf(directory, key)}`).join(', ');
       scene.report('I12', `the replicas of ${key} differ: ${who}`);
     }
@@ -43,6 +43,64 @@ export function checkConvergence(
       scene.report('I12', `${id} still has ${key}, which it does not hold`);
     }
   }
+}
+
+/**
+ * Whether replicas differ, and none of them by more than what the rules of reaping let it forget by now. What all have
+ * agreed to, each forgets when it hears of it and has read the record: for some milliseconds one has it and another has
+ * not, now and then for as long as the cluster lives (R13, R14).
+ */
+export function isForgetting(
+  scene: Scene,
+  machines: readonly Machine[],
+  keys: readonly Key[],
+  { cellBytesMax, ...rules }: ReapRules & { readonly cellBytesMax: number },
+): boolean {
+  const differing = keys.filter((key) => {
+    const holders = replicasOf(scene, machines, key);
+    const isSound = holders.every(({ directory }) => !directory.quarantined.has(key));
+    return isSound && isJudged(scene, machines, key, cellBytesMax) && differ(holders, key);
+  });
+  const differsByThat = (key: Key): boolean => {
+    const lasting = replicasOf(scene, machines, key).map(({ id, directory }) => {
+      return lastingOf(directory, key, { ...rules, wallMs: scene.wallMs(id) });
+    });
+    return lasting.every((record) => sameRecord(record, lasting[0]!));
+  };
+  return differing.length > 0 && differing.every(differsByThat);
+}
+
+/** What is left of a record when all is forgotten that may be; an empty one where nothing is. */
+function lastingOf(
+  { records }: Directory,
+  key: Key,
+  { graceMs, ...rules }: ReapRules & { readonly wallMs: number },
+): VersionedRecord {
+  const bytes = records.get(key);
+  const record = bytes ? decodeRecord(bytes) : EMPTY_RECORD;
+  const { items } = reapableOf(key, record, { ...rules, ageMs: graceMs });
+  return items.reduce(
+    (left, item) => (item.what === 'entry' ? trimmed(left, item.dot) : EMPTY_RECORD),
+    record,
+  );
+}
+
+/** Where all replicas are complete, and take the record from each other. */
+function isJudged(scene: Scene, machines: readonly Machine[], key: Key, cellBytesMax: number): boolean {
+  if (machines.some(({ directory }) => isTooLarge(directory, key, cellBytesMax))) return false;
+  return replicasOf(scene, machines, key).length >= scene.primaries(key).length;
+}
+
+/** Those that count. */
+function replicasOf(scene: Scene, machines: readonly Machine[], key: Key): readonly Machine[] {
+  const primaries = scene.primaries(key);
+  return machines.filter(({ id }) => primaries.includes(id)).filter(isComplete);
+}
+
+/** Byte by byte. */
+function differ(replicas: readonly Machine[], key: Key): boolean {
+  const contents = replicas.map(({ directory }) => Buffer.from(directory.records.get(key) ?? []));
+  return contents.some((bytes) => !bytes.equals(contents[0]!));
 }
 
 /** There is one document, and everybody has it (R7). */
