@@ -7,6 +7,7 @@ import { createLog } from '../adapters/winston-log.js';
 import type { NodeConfig } from '../config.js';
 import type { SteppingNode } from '../core/protocol/events.js';
 import type { NodeId } from '../core/types.js';
+import { giveRequestsRoom } from '../heap.js';
 import { createHttpServer } from '../http/server.js';
 import { createNodeService } from '../runtime/nodeService.js';
 import { openTokenBook } from '../tokens/tokenBook.js';
@@ -120,11 +121,13 @@ async function serve(frame: Frame, core: Core, { ending }: Outside): Promise<Run
   log.log('info', 'started', { actor, incarnation, complete, epoch: document?.epoch, httpHost, httpPort });
   sayWhoMayAsk(frame);
   const stopWatching = watchCompleteness(self, node, log);
+  const stopGiving = giveRequestsRoom(() => node.sizes().liveRequests);
   return {
     stop: async () => {
       stopping = true;
       log.log('info', 'stopping');
       stopWatching();
+      stopGiving();
       await core.signOff();
       await http.close();
       await tokens?.close();
