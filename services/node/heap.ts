@@ -8,17 +8,18 @@ import { setFlagsFromString } from 'node:v8';
 const GROWTH = '--heap-growing-percent=20';
 
 /**
- * What Node.js itself has to be started with, bounds of V8's young generation. Work in the background does well with the
- * least. With it, what many requests at a time hold for some milliseconds is copied, and counts as old, before it is dead:
- * at full load a PUT then costs a third more.
+ * What Node.js itself has to be started with: bounds of V8's young generation. Work in the background does well with the
+ * lower one. What many requests at a time hold for some milliseconds is copied with it, and counts as old, before it is
+ * dead: at full load a PUT then costs a third more.
  */
 export const NODE_FLAGS: readonly string[] = ['--min-semi-space-size=4', '--max-semi-space-size=16'];
 
+/** No option to start with: V8 then takes 2 for less. */
 const YOUNG = { stays: '--semi-space-growth-factor=1', grows: '--semi-space-growth-factor=2' } as const;
 const LOOK_MS = 250;
 const MANY_REQUESTS = 8;
 
-/** To be called first of all. A V8 that does not know a flag goes on without it. */
+/** To be called before other modules are loaded. A V8 that does not know a flag goes on without it. */
 export function keepHeapSmall(): void {
   setFlagsFromString(GROWTH);
   setFlagsFromString(YOUNG.stays);
