@@ -221,7 +221,10 @@ export class Puts {
 
   #advance(number: RequestNumber, live: LivePut, step: PutStep): void {
     live.state = step.state;
-    if (step.send) this.#replicate(number, live, step.send);
+    if (step.send) {
+      live.sent = live.sent.length === 0 ? step.send.to : [...live.sent, ...step.send.to];
+      this.#replicate(number, live, step.send);
+    }
     this.#keepHints(live.put.key, step.hints);
     if (!step.result) return;
     this.#live.delete(number);
@@ -232,7 +235,6 @@ export class Puts {
   #replicate(number: RequestNumber, live: LivePut, { to, record }: NonNullable<PutStep['send']>): void {
     const { key } = live.put;
     const { since } = live;
-    live.sent = live.sent.length === 0 ? to : [...live.sent, ...to];
     for (const { node, hintFor } of to) {
       const write = { type: 'write', request: number, key, since, record } as const;
       if (hintFor !== undefined) this.#outbox.observe('standInAsked');
